@@ -1,0 +1,1 @@
+"""Sluice's predictor: serves exactly the model version it was given."""
