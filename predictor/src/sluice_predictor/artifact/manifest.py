@@ -1,8 +1,8 @@
 """`sluice.json` lists every file of a model version with its size and SHA-256, and so names the version.
 
-The version's digest is the SHA-256 of the RFC 8785 form of `sluice.json`: it pins every byte of the version, whatever
-way the bytes travelled. A directory is opened only when it holds exactly the listed files; all of that is checked
-before any parser but this module's sees one of them.
+The version's digest is the SHA-256 of the RFC 8785 form of `sluice.json`: it pins every byte of the version,
+whatever way the bytes travelled. A directory is opened only when it holds exactly the listed files; all of that
+is checked before any parser but this module's sees one of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FileEntry(_Strict):
 
 
 class Manifest(_Strict):
-    """The content of `sluice.json`. `files` is keyed by path relative to the directory, with `/` between parts."""
+    """The content of `sluice.json`; `files` is keyed by path relative to the directory, in POSIX form."""
 
     format_version: Annotated[Literal[1], Field(alias="formatVersion")] = 1
     model: Name
@@ -77,15 +77,13 @@ def pack(directory: Path, *, model: str, version: str, task: str, labels: Sequen
         ArtifactError: the directory holds something that a version must not hold, or a name is not valid.
     """
     root = directory.resolve()
-    files = {
-        name: _measure(path) for name, path in sorted(_walk(root)) if name != MANIFEST_NAME
-    }
+    files = {name: _measure(path) for name, path in sorted(_walk(root)) if name != MANIFEST_NAME}
     try:
         manifest = Manifest(model=model, version=version, task=task, labels=list(labels), files=files)
     except ValidationError as error:
         raise ArtifactError(f"{root}: {_first_problem(error)}") from error
     text = json.dumps(manifest.model_dump(by_alias=True), indent=2, ensure_ascii=False) + "\n"
-    draft = root.parent / f".{root.name}.{MANIFEST_NAME}.{os.getpid()}"
+    draft = root.parent / f".{root.name}.{MANIFEST_NAME}"
     draft.write_text(text, encoding="utf-8")
     draft.replace(root / MANIFEST_NAME)
     return Artifact(directory=root, manifest=manifest, digest=manifest.digest())
@@ -99,7 +97,7 @@ def open_artifact(directory: Path, digest: str | None = None) -> Artifact:
         digest: if given, the digest that the version must have, as `sha256:` and 64 hex digits.
 
     Raises:
-        ArtifactError: the directory is not exactly the version; the message names the first file that is wrong.
+        ArtifactError: the directory is not exactly the version; the message names the first wrong file.
     """
     root = directory.resolve()
     manifest = _read_manifest(root)
@@ -148,11 +146,12 @@ def _first_problem(error: ValidationError) -> str:
 
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name or not name.isprintable():
+    plain = str(path) == name and "\\" not in name and name.isprintable()
+    if not plain or path.is_absolute() or ".." in path.parts:
         raise ArtifactError(f"{name!r}: a file's name must be a plain path inside the version's directory")
     if path.suffix not in _SUFFIXES:
         allowed = ", ".join(sorted(_SUFFIXES))
-        raise ArtifactError(f"{name}: only {allowed} files may be in a version: others could run code when loaded")
+        raise ArtifactError(f"{name}: only {allowed} files make a version; others could run code when loaded")
 
 
 def _walk(directory: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:

@@ -1,8 +1,8 @@
 """The joint text task: one encoder, one label for the whole text, and the entities named in it.
 
-A version of this task is a directory with `config.json` (this module's configuration), `model.safetensors` and
-`tokenizer.json`. Labels are identified by their place in the configuration's lists, which therefore never changes
-within a model. Nothing here reaches the network or runs code that came with a version.
+A version of this task is a directory with `config.json` (this module's configuration), `model.safetensors`
+and `tokenizer.json`. Labels are identified by their place in the configuration's lists, which therefore never
+changes within a model. Nothing here reaches the network or runs code that came with a version.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENTITY_LABELS = ("O", *(f"{mark}-{kind}" for kind in ENTITY_TYPES for mark in "B
 """Tags in BIO form: `B-` opens an entity, `I-` continues it, `O` is outside."""
 
 
-class TextEntitiesConfig(BertConfig):
+class TextEntitiesConfig(BertConfig):  # type: ignore[no-untyped-call]
     """A BERT configuration with the names of what the two heads answer, in the order of their outputs."""
 
     model_type = "sluice-text-entities"
@@ -40,7 +40,7 @@ class TextEntitiesLogits(NamedTuple):
     entity: torch.Tensor
 
 
-class TextEntitiesModel(BertPreTrainedModel):
+class TextEntitiesModel(BertPreTrainedModel):  # type: ignore[no-untyped-call]
     """A BERT encoder with a head on the mean of all tokens and a head on each token."""
 
     config: TextEntitiesConfig
@@ -53,7 +53,7 @@ class TextEntitiesModel(BertPreTrainedModel):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.label_head = nn.Linear(config.hidden_size, len(config.labels))
         self.entity_head = nn.Linear(config.hidden_size, len(config.entity_labels))
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> TextEntitiesLogits:
         """Answer both heads for a padded batch; tokens whose mask is 0 have no influence on the label.
@@ -95,10 +95,14 @@ def load_tokenizer(directory: Path, *, max_tokens: int) -> Tokenizer:
 
 
 def pad(encodings: Sequence[Encoding], *, pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Make `input_ids` and `attention_mask`, both [batch, longest], of encoded texts."""
-    longest = max(len(encoding.ids) for encoding in encodings)
-    ids = [encoding.ids + [pad_token_id] * (longest - len(encoding.ids)) for encoding in encodings]
-    mask = [[1] * len(encoding.ids) + [0] * (longest - len(encoding.ids)) for encoding in encodings]
+    """Make `input_ids` and `attention_mask`, both [batch, longest], of encoded texts.
+
+    A text without tokens becomes one padding token that counts, as attention over nothing has no value.
+    """
+    rows = [encoding.ids or [pad_token_id] for encoding in encodings]
+    longest = max(map(len, rows))
+    ids = [row + [pad_token_id] * (longest - len(row)) for row in rows]
+    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
     return torch.tensor(ids), torch.tensor(mask)
 
 
@@ -150,9 +154,9 @@ def decode_entities(
 ) -> list[Entity]:
     """Join the tags of consecutive tokens into entities, in the order of the text.
 
-    An `I-` without an entity of its type before it opens one: a model that missed the first token has still found
-    the rest. Tokens that stand for no characters, such as `[CLS]`, are passed over. An entity's score is the mean
-    probability of its tokens' tags.
+    An `I-` without an entity of its type before it opens one: a model that missed the first token has still
+    found the rest. Tokens that stand for no characters, such as `[CLS]`, are passed over. An entity's score is
+    the mean probability of its tokens' tags.
     """
     return [
         Entity(
