@@ -1,8 +1,8 @@
 """`sluice.json` lists every file of a model version with its size and SHA-256, and so names the version.
 
 The version's digest is the SHA-256 of the RFC 8785 form of `sluice.json`: it pins every byte of the version,
-whatever way the bytes travelled. A directory is opened only when it holds exactly the listed files; all of that
-is checked before any parser but this module's sees one of them.
+whatever way the bytes travelled. A directory is opened only when it holds exactly the listed files; all of
+that is checked before any parser but this module's sees one of them.
 """
 
 from __future__ import annotations

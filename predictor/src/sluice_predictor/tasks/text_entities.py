@@ -155,8 +155,8 @@ def decode_entities(
     """Join the tags of consecutive tokens into entities, in the order of the text.
 
     An `I-` without an entity of its type before it opens one: a model that missed the first token has still
-    found the rest. Tokens that stand for no characters, such as `[CLS]`, are passed over. An entity's score is
-    the mean probability of its tokens' tags.
+    found the rest. Tokens that stand for no characters, such as `[CLS]`, are passed over. An entity's score
+    is the mean probability of its tokens' tags.
     """
     return [
         Entity(
