@@ -7,16 +7,22 @@ changes within a model. Nothing here reaches the network or runs code that came 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import nn
 from transformers.models.bert.configuration_bert import BertConfig
 from transformers.models.bert.modeling_bert import BertModel, BertPreTrainedModel
+
+from sluice_predictor.artifact import Artifact, ArtifactError
+from sluice_predictor.tasks.base import Answer, Entity, Prediction
 
 TASK = "text-entities"
 ENTITY_TYPES = ("amount", "account", "counterparty", "date")
@@ -68,24 +74,6 @@ class TextEntitiesModel(BertPreTrainedModel):  # type: ignore[no-untyped-call]
         return TextEntitiesLogits(label=self.label_head(mean), entity=self.entity_head(hidden))
 
 
-class Entity(TypedDict):
-    """A span of the text; `start` and `end` count characters of the text, `end` is exclusive."""
-
-    type: str
-    text: str
-    start: int
-    end: int
-    score: float
-
-
-class Prediction(TypedDict):
-    """The answer for one text; scores are probabilities."""
-
-    label: str
-    score: float
-    entities: list[Entity]
-
-
 def load_tokenizer(directory: Path, *, max_tokens: int) -> Tokenizer:
     """Read `tokenizer.json`, set to cut texts after `max_tokens` tokens; padding is the caller's."""
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
@@ -112,33 +100,28 @@ def predict(model: TextEntitiesModel, tokenizer: Tokenizer, texts: Sequence[str]
     Raises:
         IndexError: the tokenizer made an id for which the model has no embedding.
     """
+    return [answer.prediction for answer in _answer(model, tokenizer, texts)]
+
+
+def _answer(model: TextEntitiesModel, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Answer]:
     encodings = tokenizer.encode_batch(list(texts))
     with torch.inference_mode():
         logits = model(*pad(encodings, pad_token_id=model.config.pad_token_id or 0))
         label_scores, label_ids = logits.label.softmax(dim=-1).max(dim=-1)
         tag_scores, tag_ids = logits.entity.softmax(dim=-1).max(dim=-1)
-    rows = zip(
-        texts,
-        encodings,
-        label_ids.tolist(),
-        label_scores.tolist(),
-        tag_ids.tolist(),
-        tag_scores.tolist(),
-        strict=True,
-    )
-    return [
-        Prediction(
-            label=model.config.labels[label],
-            score=score,
-            entities=decode_entities(
-                text,
-                offsets=encoding.offsets,
-                tags=[model.config.entity_labels[tag] for tag in tags[: len(encoding.ids)]],
-                scores=scores[: len(encoding.ids)],
-            ),
+    answers = []
+    for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
+        tokens = len(encoding.ids)
+        entities = decode_entities(
+            text,
+            offsets=encoding.offsets,
+            tags=[model.config.entity_labels[tag] for tag in tag_ids[row, :tokens].tolist()],
+            scores=tag_scores[row, :tokens].tolist(),
         )
-        for text, encoding, label, score, tags, scores in rows
-    ]
+        label = model.config.labels[int(label_ids[row])]
+        prediction = Prediction(label=label, score=float(label_scores[row]), entities=entities)
+        answers.append(Answer(prediction=prediction, tokens=tokens))
+    return answers
 
 
 @dataclass(slots=True)
@@ -185,3 +168,57 @@ def _spans(tokens: Iterator[tuple[tuple[int, int], str, float]]) -> Iterator[_Sp
         current = None if mark == "O" else _Span(kind=kind, start=start, end=end, scores=[score])
     if current is not None:
         yield current
+
+
+@dataclass(frozen=True, slots=True)
+class TextEntities:
+    """A loaded version of the task, ready to answer."""
+
+    model: TextEntitiesModel
+    tokenizer: Tokenizer
+    engine: str = "torch"
+    precision: str = "fp32"
+
+    def warm_up(self) -> None:
+        """Tokenize, then pass padding through the model: no text can be relied on to suit a faulty tokenizer."""
+        self.tokenizer.encode_batch(["warm-up"])
+        tokens = min(32, self.model.config.max_position_embeddings)
+        ids = torch.full((1, tokens), self.model.config.pad_token_id or 0)
+        with torch.inference_mode():
+            self.model(ids, torch.ones_like(ids))
+
+    def answer(self, texts: Sequence[str]) -> list[Answer]:
+        return _answer(self.model, self.tokenizer, texts)
+
+
+def load(artifact: Artifact) -> TextEntities:
+    """Load a verified version.
+
+    Raises:
+        ArtifactError: a file does not hold what the task needs; the message names the file.
+    """
+    directory = artifact.directory
+    with _blaming("config.json"):
+        config = TextEntitiesConfig.from_dict(json.loads((directory / "config.json").read_bytes()))
+        if config.labels != artifact.manifest.labels:
+            raise ValueError("its labels are not those of sluice.json")
+        # A configuration may name an attention kernel, which the library would then fetch and run.
+        config._attn_implementation = "sdpa"
+        model = TextEntitiesModel(config)
+    with _blaming("model.safetensors"):
+        # The library's own loader fills what is missing with random numbers and only warns.
+        model.load_state_dict(load_file(directory / "model.safetensors"), strict=True)
+    with _blaming("tokenizer.json"):
+        tokenizer = load_tokenizer(directory, max_tokens=config.max_position_embeddings)
+    model.eval()  # type: ignore[no-untyped-call]
+    return TextEntities(model=model, tokenizer=tokenizer)
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Turn whatever a parser raises into one line that names the file it read."""
+    try:
+        yield
+    except Exception as error:
+        summary = " ".join(str(error).split())[:300]
+        raise ArtifactError(f"{name}: {summary or type(error).__name__}") from error
