@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -33,6 +34,8 @@ def main() -> None:
     _settle_environment()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("kserve.trace").setLevel(logging.WARNING)
+    # KServe's own use of it, which is nothing to whoever reads this server's log.
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     try:
         settings = parse(sys.argv[1:])
         from sluice_predictor.server import serve

@@ -16,7 +16,7 @@ def load_task(artifact: Artifact) -> Task:
     """
     if artifact.manifest.task != "text-entities":
         raise ArtifactError(f"sluice.json: this server has no task {artifact.manifest.task!r}")
-    # Imported here because a task's libraries take seconds to import, and only one task's are needed.
-    from sluice_predictor.tasks.text_entities import load
+    # Imported here because torch takes seconds to import, and who only needs the types need not wait.
+    from sluice_predictor.tasks.serving import load
 
     return load(artifact)
