@@ -155,17 +155,18 @@ def _check_name(name: str) -> None:
 
 
 def _walk(directory: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    for entry in os.scandir(directory):
-        name = prefix + entry.name
-        if entry.is_symlink():
-            raise ArtifactError(f"{name}: a symbolic link, which could lead out of the version's directory")
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), name + "/")
-        elif entry.is_file():
-            _check_name(name)
-            yield name, Path(entry.path)
-        else:
-            raise ArtifactError(f"{name}: not a regular file")
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_symlink():
+                raise ArtifactError(f"{name}: a symbolic link, which could lead out of the version's directory")
+            if entry.is_dir():
+                yield from _walk(Path(entry.path), name + "/")
+            elif entry.is_file():
+                _check_name(name)
+                yield name, Path(entry.path)
+            else:
+                raise ArtifactError(f"{name}: not a regular file")
 
 
 def _verify(path: Path | None, *, name: str, entry: FileEntry) -> None:
