@@ -1,0 +1,1 @@
+"""From raw counters to verdicts. Pure: no clock, no I/O, no randomness."""

@@ -1,0 +1,1 @@
+"""Our kinds as pydantic models, and the CRDs generated from them."""

@@ -1,0 +1,242 @@
+"""ModelVersion: one version of a model, what serves it, and how far its rollout has come."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from .base import ApiModel, LabelValue, Name, rules
+from .pod import EnvVar, Resources, Short, Toleration
+from .settings import EffectiveRollout, RolloutSettings
+
+KIND = "ModelVersion"
+PLURAL = "modelversions"
+
+
+class Source(ApiModel):
+    """Where the version's files are."""
+
+    storage_uri: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^([a-z][a-z0-9+.-]*://.+|/.+)$")]
+    """Where KServe fetches the model directory from, for example pvc://models/sms/1.1.0 or s3://bucket/path."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)] | None = None
+    """The version's digest. The predictor refuses to serve anything else."""
+
+
+class ModelFormat(ApiModel):
+    """The format KServe chooses a runtime by."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)] = "transformers"
+    """Name of the format, as the runtime lists it."""
+    version: Annotated[str, Field(max_length=63)] | None = None
+    """Version of the format."""
+
+
+class Predictor(ApiModel):
+    """What KServe runs to serve the version. It shapes the pod, so changing it is a new version."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("self.minReplicas <= self.maxReplicas", "minReplicas must not exceed maxReplicas"))
+    )
+
+    runtime: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """Name of the ServingRuntime or ClusterServingRuntime. The installation's newest otherwise."""
+    model_format: ModelFormat = ModelFormat()
+    """The format of the model."""
+    args: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=64)] = []
+    """Arguments added to the runtime's container."""
+    env: Annotated[list[EnvVar], Field(max_length=64)] = []
+    """Environment of the runtime's container, as in a Pod."""
+    resources: Resources | None = None
+    """Requests and limits of the runtime's container, as in a Pod."""
+    node_selector: Annotated[dict[str, Short], Field(max_length=32)] = {}
+    """Labels that a node must have."""
+    tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
+    """Taints of nodes that the pods tolerate, as in a Pod."""
+    min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Pods that run at least. May be changed at any time."""
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Pods that run at most. May be changed at any time."""
+
+
+class Lineage(ApiModel):
+    """Where the version came from, for those who ask afterwards. Hashes, URIs and numbers."""
+
+    parent: Annotated[str, Field(max_length=253)] | None = None
+    """The version this one was derived from."""
+    dataset: Annotated[str, Field(max_length=1024)] | None = None
+    """The data it was trained on: a hash or a URI."""
+    code: Annotated[str, Field(max_length=1024)] | None = None
+    """The code it was trained with: a commit or a URI."""
+    run: Annotated[str, Field(max_length=1024)] | None = None
+    """The training run: a URI."""
+
+
+def _frozen(*fields: str) -> tuple[tuple[str, str], ...]:
+    """One immutability rule a field, so that the API server's message names it."""
+    return tuple(
+        (
+            f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
+            f"{field} is immutable: make a new ModelVersion instead",
+        )
+        for field in fields
+    )
+
+
+_PREDICTOR_SHAPE = (
+    "runtime",
+    "modelFormat",
+    "args",
+    "env",
+    "resources",
+    "nodeSelector",
+    "tolerations",
+)
+
+
+class ModelVersionSpec(ApiModel):
+    """What is rolled out. Everything but the replica counts and rollout is immutable."""
+
+    model_config = ConfigDict(json_schema_extra=rules(*_frozen("model", "version", "source", "lineage")))
+
+    model: Name
+    """The model this is a version of. Versions of one model share a URL."""
+    version: LabelValue
+    """The version's name. The order of versions is the order they were created in, never this."""
+    source: Source
+    """Where the version's files are."""
+    predictor: Annotated[Predictor, Field(json_schema_extra=rules(*_frozen(*_PREDICTOR_SHAPE)))] = Predictor()
+    """What KServe runs to serve the version."""
+    lineage: Lineage | None = None
+    """Where the version came from."""
+    rollout: RolloutSettings | None = None
+    """How the version is rolled out; read when its rollout starts."""
+
+
+class Phase(StrEnum):
+    """How far a version has come."""
+
+    DEPLOYING = "Deploying"
+    CANARY = "Canary"
+    PROBATION = "Probation"
+    STABLE = "Stable"
+    SUPERSEDED = "Superseded"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+    REJECTED = "Rejected"
+    SKIPPED = "Skipped"
+    DELETION_WAITING = "DeletionWaiting"
+
+
+class Verdict(StrEnum):
+    """A gate's answer."""
+
+    PASS = "Pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "Fail"
+    NO_DATA = "NoData"
+    UNAVAILABLE = "Unavailable"
+
+
+class Condition(ApiModel):
+    """A kstatus condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Ready, Reconciling or Stalled."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(max_length=64)]
+    """Why, as one word."""
+    message: Annotated[str, Field(max_length=1024)]
+    """Why, as a sentence."""
+    last_transition_time: datetime
+    """When status last changed."""
+    observed_generation: int | None = None
+    """The generation of the spec this is about."""
+
+
+class GateStatus(ApiModel):
+    """What a gate last said."""
+
+    name: Annotated[str, Field(max_length=40)]
+    """The gate."""
+    verdict: Verdict
+    """Its answer: Pass, Fail, NoData or Unavailable."""
+    value: float | None = None
+    """The share of bad requests within the window (0 to 1)."""
+    requests: int = 0
+    """Requests within the window."""
+    limit: float
+    """The share above which the candidate fails."""
+    message: Annotated[str, Field(max_length=512)]
+    """The answer as a sentence."""
+
+
+class Decision(ApiModel):
+    """The last decision about the version."""
+
+    action: Literal["Promote", "Rollback", "Fail", "Skip", "Reject"]
+    """What was decided."""
+    reason: Annotated[str, Field(max_length=512)]
+    """Why, as a sentence with the numbers."""
+    gate: Annotated[str, Field(max_length=40)] | None = None
+    """The gate that decided."""
+    at: datetime
+    """When."""
+
+
+class ModelVersionStatus(ApiModel):
+    """How far the version has come. Written by the operator alone."""
+
+    observed_generation: int | None = None
+    """The generation of the spec that the operator has seen."""
+    phase: Phase | None = None
+    """How far the version has come."""
+    attempt: int | None = None
+    """Which try this is, from 1."""
+    message: Annotated[str, Field(max_length=1024)] | None = None
+    """What is going on, as a sentence."""
+    conditions: Annotated[
+        list[Condition],
+        Field(
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        ),
+    ] = []
+    """Ready, Reconciling and Stalled, as kstatus reads them."""
+    url: Annotated[str, Field(max_length=512)] | None = None
+    """Where clients reach the model."""
+    digest: Annotated[str, Field(max_length=71)] | None = None
+    """The digest the version must have."""
+    runtime: Annotated[str, Field(max_length=253)] | None = None
+    """The runtime that serves the version, resolved once."""
+    inference_service: Annotated[str, Field(max_length=63)] | None = None
+    """The InferenceService that serves the version."""
+    effective_rollout: EffectiveRollout | None = None
+    """The settings in force, frozen when the attempt started."""
+    effective_rollout_hash: Annotated[str, Field(max_length=71)] | None = None
+    """Hash of effectiveRollout."""
+    attempt_started_at: datetime | None = None
+    """When the attempt started."""
+    promoted_at: datetime | None = None
+    """When the version was proven. This is the commit of a promotion."""
+    weight: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Percent of the requests that go to the version, as read back from the route."""
+    desired_weight: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Percent of the requests that are to go to the version."""
+    step: Annotated[int, Field(ge=0, le=20)] | None = None
+    """The step of the rollout, from 0; the number of steps in probation."""
+    step_started_at: datetime | None = None
+    """When the step started."""
+    next_transition_at: datetime | None = None
+    """When the current wait can end: the hold of a step, or the deadline to become ready."""
+    gates: Annotated[
+        list[GateStatus],
+        Field(
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = []
+    """What the gates last said."""
+    decision: Decision | None = None
+    """The last decision about the version."""

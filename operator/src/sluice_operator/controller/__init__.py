@@ -1,0 +1,1 @@
+"""Observe, decide, apply: what turns the pure core into an operator."""

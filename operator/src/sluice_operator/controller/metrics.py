@@ -1,0 +1,69 @@
+"""What the operator says of itself, under controller-runtime's names, so that existing boards work."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from ..api.modelversion import ModelVersionStatus, Phase
+
+CONTROLLER = "modelversion"
+RESULTS = ("success", "error", "requeue_after")
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The operator's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        """Begin with every known label set at 0."""
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "controller_runtime_reconcile_total",
+            "Reconciles by result.",
+            ["controller", "result"],
+            registry=self.registry,
+        )
+        self.reconcile_seconds = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "Seconds a reconcile took.",
+            ["controller"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.queue_depth = Gauge("workqueue_depth", "Models waiting.", ["name"], registry=self.registry)
+        self.sample_to_route = Histogram(
+            "sluice_rollout_sample_to_route_seconds",
+            "Seconds from the answer of Prometheus that made a gate fail to the route written at weight 0.",
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.weight = Gauge(
+            "sluice_rollout_weight",
+            "Percent of the requests that go to a version, as read back from the route.",
+            ["namespace", "model", "version"],
+            registry=self.registry,
+        )
+        self.phase = Gauge(
+            "sluice_rollout_phase",
+            "1 for the phase that a version is in.",
+            ["namespace", "model", "version", "phase"],
+            registry=self.registry,
+        )
+        for result in RESULTS:
+            self.reconciles.labels(CONTROLLER, result)
+        self.reconcile_seconds.labels(CONTROLLER)
+        self.queue_depth.labels(CONTROLLER)
+
+    def show(self, *, namespace: str, model: str, version: str, status: ModelVersionStatus) -> None:
+        """Show a version's weight and phase."""
+        self.weight.labels(namespace, model, version).set(status.weight or 0)
+        for phase in Phase:
+            if phase is status.phase:
+                self.phase.labels(namespace, model, version, phase).set(1)
+            else:
+                self.phase.remove(namespace, model, version, phase)
+
+    def forget(self, *, namespace: str, model: str, version: str) -> None:
+        """Forget a version that is gone."""
+        self.weight.remove(namespace, model, version)
+        for phase in Phase:
+            self.phase.remove(namespace, model, version, phase)

@@ -1,0 +1,134 @@
+"""From the local copies to a snapshot of one model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..analysis.gates import GateResult, judge
+from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+from ..kube.gateway import Object
+from ..kube.reflector import Key, Reflector
+from ..prometheus.predictor import Target
+from ..prometheus.sampler import Sample
+from ..rollout.settings import merge
+from ..rollout.snapshot import Invalid, Snapshot, Version
+from ..routing.httproute import Gateway as RouteGateway
+from ..routing.httproute import read_route
+from ..serving.names import backend_name
+from ..serving.read import by_backend, owner, read_backend
+from .resources import DELETE_NOW, FINALIZER
+
+ON_TRAFFIC = (Phase.CANARY, Phase.PROBATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The local copies of all that a decision needs."""
+
+    versions: Reflector
+    services: Reflector
+    routes: Reflector
+    pods: Reflector
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the installation gives to every model."""
+
+    gateway: RouteGateway
+    default_runtime: str
+
+
+def read_status(obj: Object) -> ModelVersionStatus:
+    """The status of a ModelVersion; an empty one where it cannot be read."""
+    try:
+        return ModelVersionStatus.model_validate(obj.get("status", {}))
+    except ValidationError:
+        return ModelVersionStatus()
+
+
+def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sample, now: datetime) -> Snapshot:
+    """All that is known about a model."""
+    namespace, model = key
+    pods = by_backend(copies.pods.indexed(key))
+    versions: list[Version] = []
+    invalid: list[Invalid] = []
+    for obj in copies.versions.indexed(key):
+        try:
+            spec = ModelVersionSpec.model_validate(obj["spec"])
+        except ValidationError as error:
+            invalid.append(_invalid(obj, error))
+            continue
+        versions.append(_version(obj, spec, copies=copies, pods=pods, sample=sample, now=now))
+    names = {obj["metadata"]["name"] for obj in copies.versions.indexed(key)}
+    mine = {version.backend.name for version in versions}
+    orphans = [
+        service["metadata"]["name"]
+        for service in copies.services.indexed(key)
+        if (made_for := owner(service)) is not None
+        and (made_for not in names or (not invalid and service["metadata"]["name"] not in mine))
+    ]
+    return Snapshot(
+        namespace=namespace,
+        model=model,
+        versions=tuple(sorted(versions, key=lambda version: (version.created_at, version.name))),
+        invalid=tuple(invalid),
+        route=read_route(copies.routes.get((namespace, model))),
+        orphans=tuple(orphans),
+        url=f"http://{installation.gateway.hostname(model=model, namespace=namespace)}",
+        default_runtime=installation.default_runtime,
+    )
+
+
+def _invalid(obj: Object, error: ValidationError) -> Invalid:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Invalid(
+        name=obj["metadata"]["name"],
+        generation=obj["metadata"]["generation"],
+        problem=f"spec.{where}: {first['msg']}",
+        status=read_status(obj),
+    )
+
+
+def _version(
+    obj: Object,
+    spec: ModelVersionSpec,
+    *,
+    copies: Copies,
+    pods: Mapping[str, Sequence[Mapping[str, Any]]],
+    sample: Sample,
+    now: datetime,
+) -> Version:
+    meta = obj["metadata"]
+    status = read_status(obj)
+    name = backend_name(meta["name"], spec)
+    service = copies.services.get((meta["namespace"], name))
+    return Version(
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+        spec=spec,
+        backend=read_backend(name=name, version=meta["name"], service=service, pods=pods.get(name, ())),
+        status=status,
+        deleting="deletionTimestamp" in meta,
+        delete_now=meta.get("annotations", {}).get(DELETE_NOW) == "true",
+        finalizer=FINALIZER in meta.get("finalizers", ()),
+        gates=_gates(meta["namespace"], spec, status=status, sample=sample, now=now),
+    )
+
+
+def _gates(
+    namespace: str, spec: ModelVersionSpec, *, status: ModelVersionStatus, sample: Sample, now: datetime
+) -> tuple[GateResult, ...]:
+    """What the gates say of a version that has traffic; nobody asks them of any other."""
+    if status.phase not in ON_TRAFFIC:
+        return ()
+    settings = status.effective_rollout or merge(spec.rollout)
+    evidence = sample.evidence.get(Target(namespace, spec.model, spec.version))
+    began = status.step_started_at.timestamp() if status.step_started_at else None
+    return tuple(judge(gate, evidence, step_started_at=began, now=now.timestamp()) for gate in settings.analysis.gates)

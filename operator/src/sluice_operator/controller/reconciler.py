@@ -1,0 +1,87 @@
+"""One reconcile of one model, in numbered steps."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from ..kube.errors import ConflictError
+from ..kube.gateway import Gateway
+from ..kube.reflector import Key
+from ..prometheus.sampler import Sample
+from ..rollout.decide import decide
+from ..rollout.plan import Plan
+from ..rollout.snapshot import Snapshot
+from ..routing.httproute import read_route
+from .apply import Applier
+from .observe import Copies, Installation, observe
+from .resources import HTTP_ROUTES
+
+log = logging.getLogger(__name__)
+
+_ROLLBACK_TRIES = 5
+
+
+class Reconciler:
+    """Brings a model one step further."""
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        copies: Copies,
+        installation: Installation,
+        applier: Applier,
+        sample: Callable[[], Sample],
+        rolled_back: Callable[[float], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Decide on local copies and the last sample; write through the applier.
+
+        `rolled_back` is told, after a rollback is written, how many seconds ago the sample it was decided on came.
+        """
+        self._gateway = gateway
+        self._copies = copies
+        self._installation = installation
+        self._applier = applier
+        self._sample = sample
+        self._rolled_back = rolled_back
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Do what is to be done about a model now.
+
+        Returns:
+            When to look again, if nothing happens before.
+
+        Raises:
+            ApiError: when a write was refused; look again soon.
+        """
+        # 1. Observe.
+        now = self._clock()
+        sample = self._sample()
+        snapshot = observe(key, self._copies, installation=self._installation, sample=sample, now=now)
+        # 2. Decide.
+        plan = decide(snapshot, now)
+        # 3. Apply; a rollback refused because the route has changed is decided again on the live route, at once.
+        if plan.rollback:
+            snapshot, plan = await self._roll_back(snapshot, plan, now)
+            self._rolled_back(self._clock().timestamp() - sample.at)
+        await self._applier.apply(snapshot, plan)
+        return plan.wake_at
+
+    async def _roll_back(self, snapshot: Snapshot, plan: Plan, now: datetime) -> tuple[Snapshot, Plan]:
+        live = self._copies.routes.get((snapshot.namespace, snapshot.model))
+        for _ in range(_ROLLBACK_TRIES):
+            try:
+                await self._applier.write_route(snapshot, plan, live=live)
+            except ConflictError:
+                live = await self._gateway.get(HTTP_ROUTES, namespace=snapshot.namespace, name=snapshot.model)
+                snapshot = replace(snapshot, route=read_route(live))
+                plan = decide(snapshot, now)
+                if not plan.rollback:
+                    break
+            else:
+                plan = replace(plan, route=None)
+                break
+        return snapshot, plan

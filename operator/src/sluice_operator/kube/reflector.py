@@ -1,0 +1,154 @@
+"""A local copy of a collection that follows the API server, and says which keys changed.
+
+List in pages, then watch from there; resume after a cut; list again when history is gone. Failures are answered with
+growing, jittered pauses, so that an API server that restarts is not hammered. One event loop, hence no locks. Only
+keys are passed on: whoever reacts reads the copy, and so always acts on the latest.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+from .errors import ApiError, GoneError
+from .gateway import Gateway, Object, Resource
+
+log = logging.getLogger(__name__)
+
+_PAGE = "500"
+_IDLE = 90.0
+"""Seconds of silence after which a watch is dead: bookmarks come about once a minute."""
+_PAUSE_BASE, _PAUSE_MAX = 0.2, 30.0
+_HEALTHY_AFTER = 30.0
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+def key_of(obj: Object) -> Key:
+    """Namespace and name of an object."""
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+class Reflector:
+    """The copy of one collection."""
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        resource: Resource,
+        changed: Callable[[Object], None],
+        index: Callable[[Object], Key | None],
+        label_selector: str = "",
+        random_source: random.Random | None = None,
+    ) -> None:
+        """Follow a collection.
+
+        Args:
+            gateway: The API server.
+            resource: The collection.
+            changed: Called with every object that came, changed or went.
+            index: The key under which `indexed` finds an object; it must never change for an object.
+            label_selector: Which objects to follow; all otherwise.
+            random_source: Where the jitter of pauses comes from.
+        """
+        self._gateway = gateway
+        self._resource = resource
+        self._changed = changed
+        self._index = index
+        self._groups: dict[Key, dict[Key, Object]] = {}
+        self._query = {"labelSelector": label_selector} if label_selector else {}
+        self._random = random_source or random.Random()  # noqa: S311 - jitter, not a secret
+        self._objects: dict[Key, Object] = {}
+        self.synced = asyncio.Event()
+
+    def get(self, key: Key) -> Object | None:
+        """One object of the copy."""
+        return self._objects.get(key)
+
+    def indexed(self, key: Key) -> Iterable[Object]:
+        """The objects of the copy that the index puts under a key."""
+        return self._groups.get(key, {}).values()
+
+    def all(self) -> Iterable[Object]:
+        """All objects of the copy."""
+        return self._objects.values()
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        version: str | None = None
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                if version is None:
+                    version = await self._list()
+                version = await self._watch(version)
+                failures = 0 if loop.time() - began > _HEALTHY_AFTER else failures + 1
+            except GoneError:
+                version, failures = None, failures + 1
+            except ApiError as error:
+                failures = 1 if loop.time() - began > _HEALTHY_AFTER else failures + 1
+                log.warning("watching %s: %s", self._resource.plural, error)
+            pause = min(_PAUSE_MAX, _PAUSE_BASE * 2.0 ** min(failures, 10))
+            await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
+
+    async def _list(self) -> str:
+        seen: dict[Key, Object] = {}
+        query = {"limit": _PAGE, **self._query}
+        while True:
+            page = await self._gateway.list(self._resource, query)
+            for obj in page.get("items") or ():
+                seen[key_of(obj)] = obj
+            token = page["metadata"].get("continue")
+            if not token:
+                break
+            query = {**query, "continue": token}
+        gone = [obj for key, obj in self._objects.items() if key not in seen]
+        for obj in gone:
+            self._store("DELETED", obj)
+        for obj in seen.values():
+            self._store("ADDED", obj)
+        self.synced.set()
+        return str(page["metadata"]["resourceVersion"])
+
+    async def _watch(self, version: str) -> str:
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(int(self._random.uniform(300, 600))),
+            **self._query,
+        }
+        async with self._gateway.watch(self._resource, query, idle=_IDLE) as events:
+            async for event in events:
+                obj = event["object"]
+                if event["type"] == "ERROR":
+                    raise _event_error(obj)
+                version = obj["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self._store(event["type"], obj)
+        return version
+
+    def _store(self, kind: str, obj: Object) -> None:
+        key, group = key_of(obj), self._index(obj)
+        if kind == "DELETED":
+            self._objects.pop(key, None)
+            if group is not None:
+                self._groups.get(group, {}).pop(key, None)
+                if not self._groups.get(group):
+                    self._groups.pop(group, None)
+        else:
+            obj["metadata"].pop("managedFields", None)  # a third of an object, and nobody here reads it
+            self._objects[key] = obj
+            if group is not None:
+                self._groups.setdefault(group, {})[key] = obj
+        self._changed(obj)
+
+
+def _event_error(status: Object) -> ApiError:
+    if status.get("code") == 410:
+        return GoneError(410, str(status.get("message")))
+    return ApiError(int(status.get("code", 0)), str(status.get("message")))

@@ -1,0 +1,139 @@
+"""A queue with client-go's contract: a key waits at most once and is worked on by at most one worker.
+
+A key added while it is being worked on waits again afterwards, so no change is ever lost. The state knows no clock:
+time is an argument, and `WorkQueue` lends it the event loop's.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_BACKOFF_BASE, _BACKOFF_MAX = 0.005, 300.0
+
+
+class QueueState(Generic[K]):
+    """What waits, what is being worked on, and what comes later."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._ready: deque[K] = deque()
+        self._waiting: set[K] = set()
+        self._busy: set[K] = set()
+        self._later: list[tuple[float, int, K]] = []
+        self._due: dict[K, float] = {}
+        self._count = 0
+        self._failures: dict[K, int] = {}
+
+    def add(self, key: K) -> None:
+        """Let a key wait, once."""
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        if key not in self._busy:
+            self._ready.append(key)
+
+    def add_after(self, key: K, delay: float, now: float) -> None:
+        """Let a key wait after `delay` seconds; the earliest of several such requests counts."""
+        due = now + delay
+        if self._due.get(key, float("inf")) <= due:
+            return
+        self._due[key] = due
+        self._count += 1
+        heapq.heappush(self._later, (due, self._count, key))
+
+    def add_failed(self, key: K, now: float) -> None:
+        """Let a key wait again after a failure, twice as long each time."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self.add_after(key, min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30)), now)
+
+    def forget(self, key: K) -> None:
+        """Forget a key's failures."""
+        self._failures.pop(key, None)
+
+    def take(self, now: float) -> K | None:
+        """The next key to work on, if one is ready."""
+        while self._later and self._later[0][0] <= now:
+            due, _, key = heapq.heappop(self._later)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self.add(key)
+        if not self._ready:
+            return None
+        key = self._ready.popleft()
+        self._busy.add(key)
+        self._waiting.discard(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """End the work on a key."""
+        self._busy.remove(key)
+        if key in self._waiting:
+            self._ready.append(key)
+
+    def next_due(self) -> float | None:
+        """When the next delayed key becomes ready."""
+        return self._later[0][0] if self._later else None
+
+    def __len__(self) -> int:
+        """How many keys are ready."""
+        return len(self._ready)
+
+
+class WorkQueue(Generic[K]):
+    """The queue on the event loop's time."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._state: QueueState[K] = QueueState()
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many keys are ready."""
+        return len(self._state)
+
+    def add(self, key: K) -> None:
+        """Let a key wait, once."""
+        self._state.add(key)
+        self._wake.set()
+
+    def add_after(self, key: K, delay: float) -> None:
+        """Let a key wait after `delay` seconds."""
+        self._state.add_after(key, max(0.0, delay), self._now())
+        self._wake.set()
+
+    def add_failed(self, key: K) -> None:
+        """Let a key wait again after a failure."""
+        self._state.add_failed(key, self._now())
+        self._wake.set()
+
+    def forget(self, key: K) -> None:
+        """Forget a key's failures."""
+        self._state.forget(key)
+
+    async def take(self) -> K:
+        """The next key to work on."""
+        while (key := self._state.take(self._now())) is None:
+            self._wake.clear()
+            due = self._state.next_due()
+            timeout = None if due is None else max(0.0, due - self._now())
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout)
+            except TimeoutError:
+                continue
+        if len(self._state):
+            self._wake.set()
+        return key
+
+    def done(self, key: K) -> None:
+        """End the work on a key."""
+        self._state.done(key)
+        self._wake.set()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,1 @@
+"""What Prometheus saw: one shared sampler and the queries it asks."""

@@ -1,0 +1,1 @@
+"""What to do next with the versions of a model. Pure: `decide(snapshot, now) -> Plan`."""

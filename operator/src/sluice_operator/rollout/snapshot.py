@@ -1,0 +1,113 @@
+"""What was observed about one model: the whole input of a decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..analysis.gates import GateResult
+from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What serves a version."""
+
+    name: str
+    """Name of its InferenceService."""
+    exists: bool = False
+    foreign: bool = False
+    """Somebody else's object has the name."""
+    stopped: bool = False
+    ready: bool = False
+    """It may get traffic: KServe calls it ready and at least one of its pods is."""
+    problem: str | None = None
+    """Why it is not ready, in the pod's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A ModelVersion and what serves it."""
+
+    name: str
+    uid: str
+    generation: int
+    created_at: datetime
+    spec: ModelVersionSpec
+    backend: Backend
+    status: ModelVersionStatus = field(default_factory=ModelVersionStatus)
+    deleting: bool = False
+    delete_now: bool = False
+    """The person who deletes it accepts that the model stops being served."""
+    finalizer: bool = False
+    gates: tuple[GateResult, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether the version was ever promoted."""
+        return self.status.promoted_at is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the version's rollout ended without a promotion."""
+        return self.status.phase in (Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A ModelVersion that cannot be read: stored before the schema was what it is."""
+
+    name: str
+    generation: int
+    problem: str
+    status: ModelVersionStatus = field(default_factory=ModelVersionStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Written into the route together with weight 0: this version, on this attempt, was taken back."""
+
+    uid: str
+    """The version's uid."""
+    attempt: int
+    reason: str
+    at: datetime
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The model's route as it stands."""
+
+    exists: bool = False
+    foreign: bool = False
+    """Somebody else's object has the name."""
+    in_force: bool = False
+    """The Gateway has taken the route as it stands."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Percent of the requests by backend."""
+    marks: tuple[Mark, ...] = ()
+
+    def weight(self, version: Version) -> int:
+        """The percentage that the route gives to a version."""
+        return self.weights.get(version.backend.name, 0)
+
+    def mark(self, version: Version) -> Mark | None:
+        """The mark against a version's present attempt, if there is one."""
+        attempt = version.status.attempt or 1
+        return next((m for m in self.marks if m.uid == version.uid and m.attempt >= attempt), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything known about a model at one moment."""
+
+    namespace: str
+    model: str
+    versions: tuple[Version, ...] = ()
+    """Oldest first."""
+    invalid: tuple[Invalid, ...] = ()
+    route: Route = Route()
+    orphans: tuple[str, ...] = ()
+    """Backends of this model that belong to no ModelVersion."""
+    url: str = ""
+    default_runtime: str = ""

@@ -1,0 +1,40 @@
+"""What is worth telling people about the change from one status to the next."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..api.modelversion import ModelVersionStatus, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Something that happened to a version. `reason` is part of the API: scripts filter events by it."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    action: str
+    note: str
+
+
+_TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
+    Phase.DEPLOYING: ("Normal", "Deploying", "Deploy"),
+    Phase.CANARY: ("Normal", "StepStarted", "SetWeight"),
+    Phase.PROBATION: ("Normal", "ProbationStarted", "SetWeight"),
+    Phase.STABLE: ("Normal", "Promoted", "Promote"),
+    Phase.SUPERSEDED: ("Normal", "Superseded", "Retire"),
+    Phase.ROLLING_BACK: ("Warning", "RollbackStarted", "Rollback"),
+    Phase.ROLLED_BACK: ("Warning", "RolledBack", "Rollback"),
+    Phase.FAILED: ("Warning", "Failed", "Fail"),
+    Phase.REJECTED: ("Warning", "Rejected", "Reject"),
+    Phase.SKIPPED: ("Normal", "Skipped", "Skip"),
+    Phase.DELETION_WAITING: ("Warning", "DeletionWaiting", "Wait"),
+}
+
+
+def transition(old: ModelVersionStatus, new: ModelVersionStatus) -> Transition | None:
+    """The event that a change of status is worth; None where nothing changed that people act on."""
+    if new.phase is None or (old.phase is new.phase and old.step == new.step):
+        return None
+    kind, reason, action = _TOLD[new.phase]
+    said = new.decision.reason if new.phase is Phase.STABLE and new.decision else new.message or ""
+    return Transition(kind=kind, reason=reason, action=action, note=said)

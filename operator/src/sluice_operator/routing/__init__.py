@@ -1,0 +1,1 @@
+"""Where traffic is decided: routes, rendered and read back."""

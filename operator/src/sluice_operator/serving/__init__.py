@@ -1,0 +1,1 @@
+"""What serves a version: InferenceServices, rendered and read."""
