@@ -36,7 +36,12 @@ class Predictor(ApiModel):
     """What KServe runs to serve the version. It shapes the pod, so changing it is a new version."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(("self.minReplicas <= self.maxReplicas", "minReplicas must not exceed maxReplicas"))
+        json_schema_extra=rules(
+            (
+                "!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",
+                "minReplicas must not exceed maxReplicas",
+            )
+        )
     )
 
     runtime: Annotated[str, Field(min_length=1, max_length=253)] | None = None

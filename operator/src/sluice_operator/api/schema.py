@@ -5,9 +5,13 @@ rewrites what has an exact counterpart and refuses, with the path of the field, 
 that silently says less than the model would let bad objects in.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from .base import format_duration
 
 _DROPPED = ("title", "$defs", "examples")
 _REFUSED = frozenset(
@@ -25,8 +29,15 @@ def structural_schema(model: type[BaseModel]) -> dict[str, Any]:
     Raises:
         NotStructuralError: when a field has no counterpart; the message starts with the field's path.
     """
-    raw = model.model_json_schema(by_alias=True, mode="validation")
+    raw = model.model_json_schema(by_alias=True, mode="validation", schema_generator=_Generator)
     return _Walk(raw.get("$defs", {})).node(raw, path=model.__name__, seen=())
+
+
+class _Generator(GenerateJsonSchema):
+    """Writes the default of a duration as people do, where pydantic would write ISO 8601."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 class _Walk:
@@ -78,6 +89,8 @@ class _Walk:
     def _rewrite(out: dict[str, Any]) -> None:
         if out.get("default", 0) is None:
             del out["default"]
+        if out.get("default") == [] or (out.get("default") == {} and "additionalProperties" in out):
+            del out["default"]  # absent means empty, and stored objects stay as short as people wrote them
         if isinstance(out.get("default"), dict):
             out["default"] = {}  # the defaults inside apply by themselves, and stay true when they change
         if "const" in out:

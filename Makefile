@@ -1,0 +1,88 @@
+# Every command of the project. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice
+UV_VERSION := 0.13.8
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+RUN := $(UV) run --locked --quiet
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- The two commands of the README ------------------------------------------------------------
+
+.PHONY: demo
+demo: $(UV) ## A real cluster, four model versions, two of them bad: see Sluice take those back.
+	@$(RUN) python -m hack.demo
+
+.PHONY: test
+test: cluster images models ## Run all tests: unit, integration, and end to end on the cluster.
+	@$(RUN) pytest
+
+# --- Parts of them -----------------------------------------------------------------------------
+
+.PHONY: cluster
+cluster: $(UV) ## Start the cluster: kind, KServe, Contour, Prometheus. Builds what is missing.
+	@$(RUN) python -m hack.cluster up
+
+.PHONY: cluster-down
+cluster-down: $(UV) ## Delete the cluster. What was built stays in the cache.
+	@$(RUN) python -m hack.cluster down
+
+.PHONY: images
+images: cluster ## Build the operator's and the predictor's images and load them into the cluster.
+	@$(RUN) python -m hack.cluster images
+
+.PHONY: models
+models: $(UV) ## Train the four versions of the reference model.
+	@$(RUN) python -m examples.sms train
+
+.PHONY: test-unit
+test-unit: $(UV) ## Run the unit tests alone, in seconds.
+	@$(RUN) pytest tests/unit
+
+.PHONY: test-integration
+test-integration: $(UV) ## Run the tests of real parts on this machine, without the cluster.
+	@$(RUN) pytest tests/integration
+
+.PHONY: test-e2e
+test-e2e: cluster images models ## Run the tests on the cluster.
+	@$(RUN) pytest tests/e2e
+
+# --- The code ----------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: $(UV) ## Check format, style, types, layers, spelling and generated files.
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) mypy hack examples
+	@$(RUN) lint-imports
+	@$(RUN) codespell
+	@$(RUN) python -m hack.generate --check
+
+.PHONY: format
+format: $(UV) ## Format the code and mend what can be mended by itself.
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+.PHONY: generate
+generate: $(UV) ## Write the generated files anew.
+	@$(RUN) python -m hack.generate
+
+.PHONY: soak
+soak: test ## What takes longer: the demo's story again and again, the operator killed at each of its steps.
+	@SLUICE_SOAK=1 $(RUN) pytest tests/e2e
+
+.PHONY: clean
+clean: ## Delete what was built in this checkout. The cache and the cluster stay.
+	@rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(UV):
+	@command -v python3 >/dev/null || { echo "make: python3 (3.11 to 3.13) is missing: apt-get install python3 python3-venv"; exit 1; }
+	@echo "installing uv $(UV_VERSION)"
+	@python3 -m venv $(CACHE)/uv-$(UV_VERSION) || { echo "make: python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(CACHE)/uv-$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
