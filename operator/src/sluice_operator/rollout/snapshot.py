@@ -49,7 +49,10 @@ class Version:
     @property
     def ended(self) -> bool:
         """Whether the version's rollout ended without a promotion."""
-        return self.status.phase in (Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED)
+        return self.status.phase in _ENDED
+
+
+_ENDED = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
