@@ -40,7 +40,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         name: build_status(versions[name], move, snapshot=snapshot, table=table, now=now)
         for name, move in moves.items()
     } | _invalid(snapshot, now)
-    carried = {name for name, v in versions.items() if table is not None and table.weight(v.backend.name) > 0}
+    carried = [name for name, v in versions.items() if table is not None and table.weight(v.backend.name) > 0]
     return Plan(
         route=table,
         rollback=_loses_traffic(snapshot, table, roles, moves),
@@ -131,9 +131,11 @@ def _ended(version: Version, snapshot: Snapshot) -> Move:
 
 def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
     status = stable.status
+    if status.promoted_at is None and not snapshot.route.in_force:
+        return Move(phase=Phase.DEPLOYING, message="first version: waits for the Gateway to take the route")
     promoted = status.promoted_at
     decision = status.decision
-    if promoted is None and snapshot.route.in_force:
+    if promoted is None:
         promoted = now
         decision = Decision(action="Promote", reason="first version: ready, and the route serves it", at=now)
     waits = stable.deleting
