@@ -1,0 +1,218 @@
+"""Taking traffic back comes first, waits for nothing, and what was taken back never rises again."""
+
+import pytest
+from making import FAIL, NO_DATA, PASS, after, route, snapshot, stable, status, version, weights
+from sluice_operator.api.modelversion import Decision, Phase
+from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.snapshot import Mark
+
+MARK = Mark(uid="uid-v2", attempt=1, reason="errors: too many", at=after(150), gate="errors")
+
+
+def canary(*, gates=FAIL, step=1, phase=Phase.CANARY, **fields):
+    now = status(phase, step=step, step_started_at=after(100), next_transition_at=after(120))
+    return version("v2", created=10, now=now, gates=gates, **fields)
+
+
+@pytest.mark.parametrize("in_force", [True, False])
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_failing_gate_takes_all_traffic_back_at_once(ready, in_force):
+    seen = snapshot(stable(), canary(ready=ready), route=route(v1=50, v2=50, in_force=in_force))
+
+    plan = decide(seen, after(101))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.rollback, "the route is written before anything else"
+    assert said.phase is Phase.ROLLING_BACK
+    assert (said.decision.action, said.decision.gate) == ("Rollback", "errors")
+    assert "it says Fail" in said.decision.reason
+
+
+def test_the_write_that_takes_traffic_back_also_marks_the_route():
+    plan = decide(snapshot(stable(), canary(), route=route(v1=50, v2=50)), after(101))
+
+    (mark,) = plan.route.marks
+    assert (mark.uid, mark.attempt, mark.gate, mark.at) == ("uid-v2", 1, "errors", after(101))
+
+
+def test_one_failing_gate_among_others_that_pass_is_enough():
+    plan = decide(snapshot(stable(), canary(gates=PASS + FAIL), route=route(v1=50, v2=50)), after(101))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+
+
+def test_a_failing_gate_in_probation_gives_everything_back_to_stable():
+    seen = snapshot(stable(), canary(step=2, phase=Phase.PROBATION), route=route(v1=0, v2=100))
+
+    assert weights(decide(seen, after(101))) == {"v1": 100, "v2": 0}
+
+
+def test_a_rollback_is_over_when_the_route_reads_back_zero():
+    now = status(Phase.ROLLING_BACK, step=1)
+    taken = version("v2", created=10, now=now)
+
+    waiting = decide(snapshot(stable(), taken, route=route(v1=100, v2=0, marks=(MARK,), in_force=False)), after(160))
+    assert waiting.statuses["v2"].phase is Phase.ROLLING_BACK
+
+    over = decide(snapshot(stable(), taken, route=route(v1=100, v2=0, marks=(MARK,))), after(161))
+    said = over.statuses["v2"]
+    assert said.phase is Phase.ROLLED_BACK
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert "too many" in said.message
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.PROBATION, Phase.DEPLOYING, Phase.ROLLING_BACK, None])
+def test_a_mark_in_the_route_outlives_a_lost_status(phase):
+    """The operator was killed between the route and the status: whatever the status says, the mark counts."""
+    now = None if phase is None else status(phase, step=1, step_started_at=after(100))
+    seen = version("v2", created=10, now=now, gates=PASS)
+
+    plan = decide(snapshot(stable(), seen, route=route(v1=100, v2=0, marks=(MARK,))), after(500))
+
+    said = plan.statuses["v2"]
+    assert plan.route.weight("v2-be") == 0
+    assert plan.route.marks == (MARK,)
+    assert said.phase is Phase.ROLLED_BACK
+    assert (said.decision.reason, said.decision.at) == ("errors: too many", after(150))
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK])
+def test_a_status_that_says_taken_back_outlives_a_lost_mark(phase):
+    """Somebody deleted the route, or edited its annotations."""
+    decision = Decision(action="Rollback", reason="errors: too many", at=after(150))
+    seen = version("v2", created=10, now=status(phase, step=1, decision=decision), gates=PASS)
+
+    for found in (route(v1=100, v2=0), route(v1=50, v2=50), None):
+        plan = decide(snapshot(stable(), seen, route=found), after(500))
+        assert plan.route.weight("v2-be") == 0
+        assert plan.route.weight("v1-be") == 100
+        assert plan.statuses["v2"].phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
+        assert plan.statuses["v2"].decision == decision
+
+
+def test_a_version_that_was_taken_back_gets_nothing_even_if_it_recovers():
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1), gates=PASS)
+
+    plan = decide(snapshot(stable(), seen, route=route(v1=100, marks=(MARK,))), after(5000))
+
+    assert weights(plan) == {"v1": 100}
+    assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
+
+
+def test_weight_that_somebody_gives_a_taken_back_version_is_taken_again():
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1))
+
+    plan = decide(snapshot(stable(), seen, route=route(v1=50, v2=50, marks=(MARK,))), after(5000))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.rollback
+
+
+def test_a_taken_back_version_drains_leaves_the_route_and_is_stopped():
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1))
+    draining = route(v1=100, v2=0, marks=(MARK,))
+
+    assert weights(decide(snapshot(stable(), seen, route=draining), after(209))) == {"v1": 100, "v2": 0}
+    assert weights(decide(snapshot(stable(), seen, route=draining), after(210))) == {"v1": 100}
+    assert decide(snapshot(stable(), seen, route=route(v1=100, marks=(MARK,))), after(211)).stop == ("v2",)
+
+
+# Stable cannot take over
+
+
+def test_traffic_is_not_taken_from_a_candidate_that_runs_to_a_stable_that_does_not():
+    seen = snapshot(stable(ready=False), canary(), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 50, "v2": 50}
+    assert said.message.startswith("StableUnavailable")
+    assert {c.reason for c in said.conditions} == {"StableUnavailable"}
+    assert plan.route.marks == ()
+
+
+def test_once_stable_is_back_the_rollback_is_made_good():
+    held = decide(snapshot(stable(ready=False), canary(), route=route(v1=50, v2=50)), after(101)).statuses["v2"]
+    seen = version("v2", created=10, now=held, gates=FAIL)
+
+    assert weights(decide(snapshot(stable(), seen, route=route(v1=50, v2=50)), after(102))) == {"v1": 100, "v2": 0}
+
+
+def test_with_neither_ready_traffic_goes_to_stable():
+    seen = snapshot(stable(ready=False), canary(ready=False), route=route(v1=50, v2=50))
+
+    assert weights(decide(seen, after(101))) == {"v1": 100, "v2": 0}
+
+
+# The candidate loses its endpoints
+
+
+def test_a_candidate_without_endpoints_loses_its_traffic_at_once_and_keeps_its_step():
+    seen = snapshot(stable(), canary(gates=PASS, ready=False, problem="OOMKilled"), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.rollback
+    assert plan.route.marks == (), "it may come back"
+    assert (said.phase, said.step) == (Phase.DEPLOYING, 1)
+    assert "OOMKilled" in said.message
+    assert plan.wake_at == after(161), "it has the readyTimeout of a minute again"
+
+
+def test_a_candidate_that_is_back_starts_the_same_step_again():
+    now = status(Phase.DEPLOYING, step=1, next_transition_at=after(161))
+    seen = snapshot(stable(), version("v2", created=10, now=now), route=route(v1=100, v2=0))
+
+    plan = decide(seen, after(130))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 50, "v2": 50}
+    assert (said.phase, said.step, said.step_started_at) == (Phase.CANARY, 1, after(130))
+
+
+def test_a_candidate_that_does_not_come_back_in_time_is_rolled_back():
+    now = status(Phase.DEPLOYING, step=1, next_transition_at=after(161))
+    gone = version("v2", created=10, now=now, ready=False, problem="OOMKilled")
+    seen = snapshot(stable(), gone, route=route(v1=100, v2=0))
+
+    assert decide(seen, after(160)).statuses["v2"].phase is Phase.DEPLOYING
+    plan = decide(seen, after(161))
+    assert plan.statuses["v2"].phase is Phase.ROLLING_BACK
+    assert "not ready within 1m: OOMKilled" in plan.statuses["v2"].message
+    assert [mark.uid for mark in plan.route.marks] == ["uid-v2"]
+
+
+def test_a_candidate_that_never_becomes_ready_fails_without_ever_having_traffic():
+    now = status(Phase.DEPLOYING, next_transition_at=after(70))
+    never = version("v2", created=10, now=now, ready=False, problem="ImagePullBackOff")
+    seen = snapshot(stable(), never, route=route(v1=100))
+
+    plan = decide(seen, after(70))
+
+    said = plan.statuses["v2"]
+    assert said.phase is Phase.FAILED
+    assert "ImagePullBackOff" in said.decision.reason
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert weights(plan) == {"v1": 100}
+
+
+def test_a_failed_version_stays_failed_and_its_pods_go():
+    decision = Decision(action="Fail", reason="not ready within 1m", at=after(70))
+    failed = version("v2", created=10, now=status(Phase.FAILED, message="Failed", decision=decision))
+    seen = snapshot(stable(), failed, route=route(v1=100))
+
+    assert decide(seen, after(100)).stop == ()
+    plan = decide(seen, after(130))
+    assert plan.stop == ("v2",)
+    assert plan.statuses["v2"].phase is Phase.FAILED
+    assert weights(plan) == {"v1": 100}
+
+
+def test_prometheus_being_down_takes_nothing_back():
+    seen = snapshot(stable(), canary(gates=NO_DATA), route=route(v1=50, v2=50))
+
+    assert weights(decide(seen, after(5000))) == {"v1": 50, "v2": 50}
