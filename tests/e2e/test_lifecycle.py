@@ -1,0 +1,87 @@
+"""A version's life on the cluster beyond the demo: idleness, names that are taken, deletion."""
+
+import json
+
+from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster
+from hack.demo.prepare import clean
+
+from tests.e2e.model import Model
+
+FOREIGN_ROUTE = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "spec": {"hostnames": ["somebody.example"], "rules": [{"matches": [{"path": {"value": "/"}}]}]},
+}
+
+
+async def _versions_of(model: Model, version: str) -> list[str]:
+    """The resourceVersions of all that the operator writes for a version."""
+    service = (await model.status(version))["inferenceService"]
+    objects = [
+        await model.object(MODEL_VERSIONS, model.version_name(version)),
+        await model.object(ROUTES, model.name),
+        await model.object(INFERENCE_SERVICES, service),
+    ]
+    return [one["metadata"]["resourceVersion"] for one in objects]
+
+
+async def _reconciles(cluster: Cluster) -> float:
+    """Reconciles of the operator that runs now, as its own metrics say."""
+    system = Cluster(cluster.kubeconfig, "sluice-system")
+    pods = json.loads(await system.kubectl("get", "pods", "-l", "app.kubernetes.io/component=operator", "-o", "json"))
+    name = next(pod["metadata"]["name"] for pod in pods["items"] if "deletionTimestamp" not in pod["metadata"])
+    path = f"/api/v1/namespaces/sluice-system/pods/{name}:8080/proxy/metrics"
+    text = await system.kubectl("get", "--raw", path)
+    lines = (line for line in text.splitlines() if line.startswith("controller_runtime_reconcile_total{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+async def test_nothing_is_written_when_nothing_changed(model: Model) -> None:
+    await model.apply("1")
+    await model.reaches("1", "Stable")
+    assert await model.observer.until(lambda: model.observer.weight("1") == 100, within=30)
+    system = Cluster(model.cluster.kubeconfig, "sluice-system")
+    before = await _versions_of(model, "1")
+    # A new operator looks at every model once; it must find nothing to write.
+    await system.kubectl("rollout", "restart", "deployment/sluice-operator")
+    await system.kubectl("rollout", "status", "deployment/sluice-operator", "--timeout=120s")
+    while await _reconciles(model.cluster) == 0:
+        await system.kubectl("wait", "--for=condition=Available", "deployment/sluice-operator", "--timeout=60s")
+    assert await _versions_of(model, "1") == before
+
+
+async def test_somebody_elses_route_is_never_taken_over(model: Model) -> None:
+    await model.cluster.apply({**FOREIGN_ROUTE, "metadata": {"name": model.name}})
+    before = (await model.routes())[0]["spec"]
+    await model.apply("1")
+    assert await model.observer.until(lambda: _stalled(model, "1"), within=60)
+    status = await model.status("1")
+    assert {c["type"]: c["reason"] for c in status["conditions"]}["Stalled"] == "NameTaken"
+    assert (await model.routes())[0]["spec"] == before
+    await model.cluster.delete(ROUTES, model.name)
+    await model.reaches("1", "Stable")
+
+
+def _stalled(model: Model, version: str) -> bool:
+    state = model.observer.versions.get(version)
+    return state is not None and any(condition.startswith("Stalled=True") for condition in state.conditions)
+
+
+async def test_deleting_the_only_version_takes_the_route_and_the_pods_with_it(model: Model) -> None:
+    await model.apply("1")
+    await model.reaches("1", "Stable")
+    await clean(model.cluster, model.name)
+    assert await model.routes() == []
+    assert await model.services() == []
+
+
+async def test_a_second_object_of_the_same_version_is_rejected(model: Model) -> None:
+    await model.apply("1")
+    twin = model.manifest("1")
+    twin["metadata"]["name"] += "-twin"
+    await model.reaches("1", "Stable")
+    await model.cluster.apply(twin)
+    assert await model.observer.until(lambda: _stalled(model, "1"), within=60)
+    found = await model.object(MODEL_VERSIONS, twin["metadata"]["name"])
+    assert found["status"]["phase"] == "Rejected"
+    assert (await model.status("1"))["phase"] == "Stable"
