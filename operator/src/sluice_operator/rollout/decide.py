@@ -44,7 +44,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     return Plan(
         route=table,
         rollback=_loses_traffic(snapshot, table, roles, moves),
-        run=tuple(v.name for v in (roles.stable, roles.candidate) if v is not None),
+        run=tuple(v.name for v in (roles.stable, roles.candidate) if v is not None and not v.backend.foreign),
         stop=tuple(v.name for v in resting if _running(v) and v.backend.name not in snapshot.route.weights),
         sweep=_sweep(snapshot, table),
         guard=tuple(n for n in carried if not versions[n].finalizer and not versions[n].deleting),
@@ -59,19 +59,16 @@ def _invalid(snapshot: Snapshot, now: datetime) -> dict[str, ModelVersionStatus]
 
 
 def _running(version: Version) -> bool:
-    return version.backend.exists and not version.backend.stopped
+    return version.backend.exists and not version.backend.stopped and not version.backend.foreign
 
 
 def _moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move]:
     moves: dict[str, Move] = {}
     for version in snapshot.versions:
-        if version.backend.foreign:
-            moves[version.name] = Move(
-                phase=Phase.DEPLOYING,
-                message=f"NameTaken: an InferenceService {version.backend.name} exists that is not ours",
-            )
-        elif version.name in roles.duplicates:
+        if version.name in roles.duplicates:
             moves[version.name] = _duplicate(version, roles.duplicates[version.name], now)
+    for version in roles.foreign:
+        moves[version.name] = Move(phase=Phase.DEPLOYING, message=_name_taken(version))
     for version in roles.skipped:
         moves[version.name] = _skip(version, roles, now)
     for version in roles.ended:
@@ -97,6 +94,10 @@ def _moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move]:
             )
         )
     return moves
+
+
+def _name_taken(version: Version) -> str:
+    return f"NameTaken: an InferenceService {version.backend.name} exists that is not ours"
 
 
 def _duplicate(version: Version, of: str, now: datetime) -> Move:
@@ -139,9 +140,10 @@ def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
         promoted = now
         decision = Decision(action="Promote", reason="first version: ready, and the route serves it", at=now)
     waits = stable.deleting
+    message = "serves until another version has taken its traffic" if waits else "serves"
     return Move(
         phase=Phase.DELETION_WAITING if waits else Phase.STABLE,
-        message="serves until another version has taken its traffic" if waits else "serves",
+        message=_name_taken(stable) if stable.backend.foreign else message,
         promoted_at=promoted,
         decision=decision,
         step=status.step,

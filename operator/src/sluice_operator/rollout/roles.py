@@ -25,6 +25,8 @@ class Roles:
     """Versions whose rollout ended without a promotion."""
     superseded: tuple[Version, ...]
     """Versions that were stable before."""
+    foreign: tuple[Version, ...]
+    """Unproven versions whose backend's name somebody else has."""
 
     def resting(self) -> tuple[Version, ...]:
         """All versions that are to have no traffic."""
@@ -35,15 +37,16 @@ def assign(snapshot: Snapshot) -> Roles:
     """Give each version its part."""
     versions = snapshot.versions
     duplicates = _duplicates(versions)
-    usable = [v for v in versions if v.name not in duplicates and not v.backend.foreign]
+    usable = [v for v in versions if v.name not in duplicates]
     stable = _stable(usable, snapshot)
     ended: list[Version] = []
+    foreign: list[Version] = []
     unproven: list[Version] = []
     for version in usable:
         if version is stable or version.proven:
             continue
         over = version.ended or snapshot.route.mark(version) is not None
-        (ended if over else unproven).append(version)
+        (ended if over else foreign if version.backend.foreign else unproven).append(version)
     waiting = [v for v in unproven if not v.deleting]
     newest = waiting[-1] if waiting else None
     overtaken = newest is not None and stable is not None and _order(newest) < _order(stable)
@@ -55,6 +58,7 @@ def assign(snapshot: Snapshot) -> Roles:
         skipped=tuple(v for v in unproven if v is not candidate),
         ended=tuple(ended),
         superseded=tuple(v for v in usable if v.proven and v is not stable),
+        foreign=tuple(foreign),
     )
 
 

@@ -144,6 +144,6 @@ _NAMED_REASONS = ("NameTaken", "Duplicate", "StableUnavailable")
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:
-    if move.phase in (Phase.STABLE, Phase.DELETION_WAITING) and not ready:
+    if move.phase in (Phase.STABLE, Phase.DELETION_WAITING) and not ready and not version.backend.foreign:
         return f"{move.message}, but is not ready: {version.backend.problem or 'no reason given'}"[:1024]
     return move.message
