@@ -39,11 +39,11 @@ class Prometheus:
     model: str
 
     async def errors(self, version: str, *, since: float) -> Counts:
-        """Requests that ended with a server's error, out of all that were not the client's own fault."""
+        """Requests that ended with a server's error, out of all."""
         found = await self._samples("sluice_requests_total", version, since=since)
         return Counts(
             bad=[series for labels, series in found if labels["code"].startswith("5")],
-            total=[series for labels, series in found if not labels["code"].startswith("4")],
+            total=[series for _, series in found],
         )
 
     async def slow(self, version: str, *, since: float, slower_than: float) -> Counts:
