@@ -88,6 +88,7 @@ def _moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move]:
             Situation(
                 candidate=roles.candidate,
                 stable=roles.stable,
+                held=roles.holder is not None,
                 route=snapshot.route,
                 settings=settings,
                 now=now,
@@ -155,7 +156,7 @@ def _to_be_taken_away(snapshot: Snapshot, roles: Roles) -> bool:
     """Whether the model is no longer to be served at all."""
     if roles.stable is not None and roles.stable.deleting and roles.stable.delete_now:
         return True
-    return all(version.deleting for version in snapshot.versions)
+    return all(version.deleting for version in snapshot.versions) and not snapshot.invalid
 
 
 def _taken_away(snapshot: Snapshot, moves: Mapping[str, Move], now: datetime) -> Plan:
@@ -187,8 +188,9 @@ def _table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now: dat
     if candidate is not None and moves[candidate.name].weight > 0:
         weights[candidate.backend.name] = moves[candidate.name].weight
     rest = 100 - sum(weights.values())
-    if stable is not None:
-        weights[stable.backend.name] = rest
+    serves = roles.holder or (stable.backend.name if stable is not None else None)
+    if serves is not None:
+        weights[serves] = rest
     elif rest:
         return None
     for version in snapshot.versions:

@@ -37,6 +37,8 @@ class Situation:
 
     candidate: Version
     stable: Version | None
+    held: bool
+    """Whether a backend serves in stable's place."""
     route: Route
     settings: EffectiveRollout
     now: datetime
@@ -128,7 +130,7 @@ def _not_ready(s: Situation) -> Move | None:
 
 
 def _first_version(s: Situation) -> Move | None:
-    if s.stable is not None:
+    if s.stable is not None or s.held:
         return None
     return Move(phase=Phase.DEPLOYING, message="first version: it gets all traffic", weight=100)
 

@@ -15,6 +15,8 @@ class Roles:
 
     stable: Version | None
     """Proven last; where none is proven, the one with the greatest weight in the live route."""
+    holder: str | None
+    """Backend that serves in stable's place, because its object is gone or cannot be read."""
     candidate: Version | None
     """Wants stable's place."""
     duplicates: dict[str, str]
@@ -38,7 +40,7 @@ def assign(snapshot: Snapshot) -> Roles:
     versions = snapshot.versions
     duplicates = _duplicates(versions)
     usable = [v for v in versions if v.name not in duplicates]
-    stable = _stable(usable, snapshot)
+    stable, holder = _stable(usable, snapshot)
     ended: list[Version] = []
     foreign: list[Version] = []
     unproven: list[Version] = []
@@ -53,6 +55,7 @@ def assign(snapshot: Snapshot) -> Roles:
     candidate = None if overtaken else newest
     return Roles(
         stable=stable,
+        holder=holder,
         candidate=candidate,
         duplicates=duplicates,
         skipped=tuple(v for v in unproven if v is not candidate),
@@ -77,9 +80,29 @@ def _duplicates(versions: tuple[Version, ...]) -> dict[str, str]:
     return out
 
 
-def _stable(versions: list[Version], snapshot: Snapshot) -> Version | None:
+def _stable(versions: list[Version], snapshot: Snapshot) -> tuple[Version | None, str | None]:
+    """Stable, and the backend that serves in its place."""
     proven = [(v.status.promoted_at, v.created_at, v) for v in versions if v.status.promoted_at is not None]
-    if proven:
-        return max(proven, key=lambda item: item[:2])[2]
+    stable = max(proven, key=lambda item: item[:2])[2] if proven else None
+    unreadable = _unreadable(stable, snapshot)
+    if unreadable is not None:
+        return None, unreadable
+    weights = snapshot.route.weights
+    most = max(weights, key=weights.__getitem__, default="")
+    owned = {version.backend.name for version in snapshot.versions}
+    holder = most if weights.get(most, 0) > 0 and most not in owned else None
+    if stable is not None:
+        return stable, None if stable.backend.ready else holder
     serving = [v for v in versions if snapshot.route.weight(v) > 0 and snapshot.route.mark(v) is None]
-    return max(serving, key=snapshot.route.weight, default=None)
+    return (None, holder) if holder else (max(serving, key=snapshot.route.weight, default=None), None)
+
+
+def _unreadable(stable: Version | None, snapshot: Snapshot) -> str | None:
+    """The backend of the version proven last, where its object cannot be read."""
+    times = {invalid.status.inference_service: invalid.status.promoted_at for invalid in snapshot.invalid}
+    proven = [(at, backend) for backend, at in times.items() if at is not None and backend is not None]
+    if not proven:
+        return None
+    at, backend = max(proven)
+    older = stable is None or stable.status.promoted_at is None or stable.status.promoted_at < at
+    return backend if older else None
