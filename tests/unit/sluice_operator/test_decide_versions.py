@@ -1,0 +1,306 @@
+"""Several versions of one model: which is stable, which is the candidate, and what becomes of the others."""
+
+from making import FAIL, PASS, after, backend, route, snapshot, stable, status, version, weights
+from sluice_operator.api.modelversion import ModelVersionStatus, Phase
+from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.snapshot import Invalid, Mark, Route
+
+
+def canary(name="v2", *, created=10, step=1, gates=PASS, **fields):
+    now = status(Phase.CANARY, step=step, step_started_at=after(100))
+    return version(name, created=created, now=now, gates=gates, **fields)
+
+
+# A newer version supersedes
+
+
+def test_a_newer_version_takes_the_place_of_one_that_is_not_proven_yet():
+    seen = snapshot(stable(), canary(), version("v3", created=110, ready=False), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(111))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.run == ("v1", "v3")
+    assert plan.statuses["v2"].phase is Phase.SKIPPED
+    assert "v3" in plan.statuses["v2"].decision.reason
+
+
+def test_a_skipped_version_never_comes_back_even_if_the_newer_one_is_rolled_back():
+    skipped = version("v2", created=10, now=status(Phase.SKIPPED, step=1))
+    rolled_back = version("v3", created=110, now=status(Phase.ROLLED_BACK, step=0))
+
+    plan = decide(snapshot(stable(), skipped, rolled_back, route=route(v1=100)), after(500))
+
+    assert plan.run == ("v1",)
+    assert plan.statuses["v2"].phase is Phase.SKIPPED
+
+
+def test_a_skipped_version_is_stopped_after_it_has_drained():
+    first = decide(
+        snapshot(stable(), canary(), version("v3", created=110, ready=False), route=route(v1=50, v2=50)),
+        after(111),
+    )
+    skipped = version("v2", created=10, now=first.statuses["v2"])
+
+    plan = decide(snapshot(stable(), skipped, version("v3", created=110), route=route(v1=95, v3=5)), after(171))
+
+    assert plan.stop == ("v2",)
+
+
+def test_a_version_older_than_stable_that_was_never_proven_is_skipped():
+    late = version("v0", created=-10)
+
+    plan = decide(snapshot(late, stable(), route=route(v1=100)), after(5))
+
+    assert plan.statuses["v0"].phase is Phase.SKIPPED
+    assert weights(plan) == {"v1": 100}
+
+
+# Duplicates and names that are taken
+
+
+def test_a_second_object_with_the_same_version_is_rejected_and_never_deployed():
+    again = version("again", created=10, is_version="v1")
+
+    plan = decide(snapshot(stable(), again, route=route(v1=100)), after(20))
+
+    said = plan.statuses["again"]
+    assert said.phase is Phase.REJECTED
+    assert said.message.startswith("Duplicate: v1 is version v1 of sms already")
+    assert {c.reason for c in said.conditions} == {"Duplicate"}
+    assert plan.run == ("v1",)
+
+
+def test_a_rejected_duplicate_stays_rejected_when_the_first_is_deleted():
+    rejected = decide(
+        snapshot(stable(), version("again", created=10, is_version="v1"), route=route(v1=100)), after(20)
+    ).statuses["again"]
+    again = version("again", created=10, is_version="v1", now=rejected)
+
+    plan = decide(snapshot(again, version("v2", created=30, ready=False), route=Route()), after(40))
+
+    assert plan.statuses["again"].phase is Phase.REJECTED
+    assert plan.run == ("v2",)
+
+
+def foreign(name):
+    return backend(name, ready=False, foreign=True)
+
+
+def test_somebody_elses_inference_service_is_never_adopted():
+    seen = snapshot(stable(), version("v2", created=10, serving=foreign("v2")), route=route(v1=100))
+
+    plan = decide(seen, after(20))
+
+    said = plan.statuses["v2"]
+    assert said.message.startswith("NameTaken")
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert plan.run == ("v1",)
+    assert plan.stop == ()
+
+
+def test_somebody_elses_route_is_never_adopted():
+    seen = snapshot(version("v1", created=0), route=Route(exists=True, foreign=True))
+
+    plan = decide(seen, after(5))
+
+    assert plan.route is None
+    assert not plan.remove_route
+    assert plan.statuses["v1"].message.startswith("NameTaken")
+
+
+def test_a_candidate_gains_nothing_when_somebody_else_takes_the_name_of_stable():
+    seen = snapshot(stable(serving=foreign("v1")), canary(), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    assert plan.route.weight("v2-be") <= 50
+    assert plan.statuses["v1"].message.startswith("NameTaken")
+    assert "v1" not in plan.run
+    assert "v1" not in plan.stop
+
+
+def test_a_superseded_version_does_not_return_when_somebody_else_takes_the_name_of_stable():
+    seen = snapshot(
+        stable(promoted=1), stable("v2", created=10, promoted=200, serving=foreign("v2")), route=route(v2=100)
+    )
+
+    assert decide(seen, after(500)).route.weight("v1-be") == 0
+
+
+def test_a_version_that_was_taken_back_stays_so_when_somebody_else_takes_its_name():
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1), serving=foreign("v2"))
+
+    plan = decide(snapshot(stable(), seen, route=route(v1=100)), after(500))
+
+    assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
+    assert plan.stop == (), "what is not ours is not stopped"
+
+
+# Deletion
+
+
+def test_a_deleted_candidate_gives_its_traffic_back_and_may_vanish_when_the_route_says_so():
+    going = canary(deleting=True, finalizer=True)
+
+    first = decide(snapshot(stable(), going, route=route(v1=50, v2=50)), after(101))
+    assert weights(first) == {"v1": 100, "v2": 0}
+    assert first.release == ()
+
+    unread = decide(snapshot(stable(), going, route=route(v1=100, v2=0, in_force=False)), after(102))
+    assert unread.release == ()
+
+    read = decide(snapshot(stable(), going, route=route(v1=100, v2=0)), after(103))
+    assert read.release == ("v2",)
+
+
+def test_a_deleted_stable_serves_until_another_version_has_taken_its_traffic():
+    seen = snapshot(stable(deleting=True, finalizer=True), canary(), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    assert plan.route.weight("v1-be") == 50
+    assert plan.run == ("v1", "v2")
+    assert plan.statuses["v1"].phase is Phase.DELETION_WAITING
+    assert plan.release == ()
+
+
+def test_a_candidate_gains_nothing_by_the_deletion_of_stable():
+    without = decide(snapshot(stable(), canary(), route=route(v1=50, v2=50)), after(101))
+    with_it = decide(snapshot(stable(deleting=True), canary(), route=route(v1=50, v2=50)), after(101))
+
+    assert weights(with_it) == weights(without)
+    assert with_it.statuses["v2"] == without.statuses["v2"]
+
+
+def test_a_deleted_stable_may_go_after_the_promotion_of_another():
+    seen = snapshot(
+        stable(deleting=True, finalizer=True), stable("v2", created=10, promoted=200), route=route(v1=0, v2=100)
+    )
+
+    plan = decide(seen, after(201))
+
+    assert plan.release == ("v1",)
+
+
+def test_deleting_the_only_version_takes_the_route_away_first():
+    going = stable(deleting=True, finalizer=True)
+
+    first = decide(snapshot(going, route=route(v1=100)), after(100))
+    assert first.remove_route
+    assert first.release == ()
+
+    then = decide(snapshot(going, route=Route()), after(101))
+    assert then.release == ("v1",)
+
+
+def test_delete_now_takes_the_route_away_although_others_exist():
+    seen = snapshot(
+        stable(deleting=True, finalizer=True, delete_now=True),
+        version("v2", created=10, ready=False),
+        route=route(v1=100),
+    )
+
+    plan = decide(seen, after(100))
+
+    assert plan.remove_route
+    assert plan.release == ()
+
+
+def test_what_is_left_of_a_model_without_versions_goes_unless_it_still_serves():
+    left = {"orphans": ("v1-be",)}
+
+    assert decide(snapshot(route=Route(), **left), after(1)).sweep == ("v1-be",)
+    serving = decide(snapshot(route=route(v1=100), **left), after(1))
+    assert (serving.sweep, serving.remove_route) == ((), False)
+
+
+def test_an_orphan_is_swept_only_when_the_route_in_force_does_not_use_it():
+    def swept(found):
+        return decide(snapshot(stable(), orphans=("old-be",), route=found), after(100)).sweep
+
+    assert swept(route(v1=100)) == ("old-be",)
+    assert swept(route(v1=100, in_force=False)) == ()
+    assert swept(route(v1=50, old=50)) == ()
+
+
+def test_a_backend_without_a_version_keeps_its_traffic_until_stable_is_ready_to_take_it():
+    """The finalizer was stripped by hand: what serves goes on serving."""
+    seen = route(v2=100)
+
+    waits = decide(snapshot(stable(ready=False), orphans=("v2-be",), route=seen), after(100))
+    assert weights(waits) == {"v2": 100}
+    assert waits.run == ("v1",)
+
+    taken = decide(snapshot(stable(), orphans=("v2-be",), route=seen), after(101))
+    assert weights(taken)["v1"] == 100
+
+
+# Objects that cannot be read
+
+
+def unreadable(name="v1", *, promoted=1.0):
+    said = ModelVersionStatus(
+        phase=Phase.STABLE, promoted_at=after(promoted), inference_service=f"{name}-be", attempt=1
+    )
+    return Invalid(name=name, generation=2, problem="spec.version: field required", status=said)
+
+
+def test_an_object_that_cannot_be_read_is_stalled_and_says_which_field():
+    plan = decide(snapshot(invalid=(unreadable(),), route=route(v1=100)), after(100))
+
+    said = plan.statuses["v1"]
+    assert said.message == "InvalidSpec: spec.version: field required"
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert said.promoted_at == after(1), "what it said before stays"
+    assert not plan.remove_route
+
+
+def test_a_candidate_beside_a_stable_that_cannot_be_read_gets_no_more_than_its_step():
+    seen = snapshot(canary(), invalid=(unreadable(),), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    assert weights(plan) == {"v1": 50, "v2": 50}
+    assert plan.statuses["v2"].step == 1
+
+
+def test_a_candidate_beside_a_backend_without_a_version_is_not_taken_for_a_first_version():
+    seen = snapshot(version("v2", created=10), orphans=("v1-be",), route=route(v1=100))
+
+    assert weights(decide(seen, after(101))) == {"v1": 95, "v2": 5}
+
+
+def test_a_failing_candidate_is_rolled_back_to_a_stable_that_cannot_be_read():
+    seen = snapshot(canary(gates=FAIL), invalid=(unreadable(),), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.rollback
+
+
+def test_a_superseded_version_does_not_return_because_stable_cannot_be_read():
+    seen = snapshot(stable(ready=False), invalid=(unreadable("v2", promoted=200),), route=route(v2=100))
+
+    plan = decide(seen, after(500))
+
+    assert plan.route.weight("v2-be") == 100
+    assert plan.statuses["v1"].phase is Phase.SUPERSEDED
+
+
+def test_deleting_all_that_can_be_read_does_not_stop_what_cannot():
+    seen = snapshot(
+        stable(deleting=True, finalizer=True), invalid=(unreadable("v2", promoted=200),), route=route(v1=0, v2=100)
+    )
+
+    plan = decide(seen, after(500))
+
+    assert not plan.remove_route
+    assert plan.release == ("v1",)
+
+
+def test_a_mark_against_a_version_that_is_gone_is_forgotten():
+    old = Mark(uid="uid-gone", attempt=1, reason="errors", at=after(1), gate="errors")
+
+    assert decide(snapshot(stable(), route=route(v1=100, marks=(old,))), after(100)).route.marks == ()
