@@ -65,7 +65,7 @@ class Applier:
         for name in (*plan.run, *plan.stop):
             await self._service(snapshot, versions[name], plan, stopped=name in plan.stop)
         for name, status in plan.statuses.items():
-            await self._status(objects[name], status)
+            objects[name] = await self._status(objects[name], status)
         await self.write_route(snapshot, plan, live=self._copies.routes.get(key))
         await self._take_away(snapshot, plan)
         for name in plan.release:
@@ -144,7 +144,7 @@ class Applier:
                 raise
             return obj
 
-    async def _status(self, obj: Object, status: ModelVersionStatus) -> None:
+    async def _status(self, obj: Object, status: ModelVersionStatus) -> Object:
         spec, meta = obj["spec"], obj["metadata"]
         self._metrics.show(
             namespace=meta["namespace"], model=spec["model"], version=str(spec.get("version")), status=status
@@ -152,11 +152,12 @@ class Applier:
         body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = read_status(obj)
         if before.model_dump(mode="json", by_alias=True, exclude_none=True) == body and "status" in obj:
-            return
+            return obj
         identity = {name: meta[name] for name in ("name", "namespace", "resourceVersion")}
         written = {"apiVersion": API_VERSION, "kind": KIND, "metadata": identity, "status": body}
-        await self._gateway.apply(MODEL_VERSIONS, written, sub="status")
+        answer = await self._gateway.apply(MODEL_VERSIONS, written, sub="status")
         self._tell(obj, before, status)
+        return answer
 
     def _tell(self, obj: Object, before: ModelVersionStatus, status: ModelVersionStatus) -> None:
         told = transition(before, status)
