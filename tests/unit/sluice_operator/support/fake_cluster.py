@@ -1,0 +1,137 @@
+"""An API server in a dictionary, with what the operator relies on: resourceVersions, finalizers, generations.
+
+The operator's own reconciler runs against it, on copies that may lag behind, and can be killed at any write.
+"""
+
+import copy
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from sluice_operator.kube.errors import ConflictError, NotFoundError
+from sluice_operator.kube.gateway import Object, Resource
+from sluice_operator.kube.reflector import Key
+
+T = TypeVar("T")
+
+
+class KilledError(BaseException):
+    """The operator was killed; nothing of its own may catch this."""
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run what never really waits to its end, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waited for something")
+
+
+class FakeCopy:
+    """A local copy as a reflector keeps it, which follows only when it is told to."""
+
+    def __init__(self, index: Callable[[Object], Key | None]) -> None:
+        self._index = index
+        self._objects: dict[Key, Object] = {}
+
+    def follow(self, objects: dict[Key, Object]) -> None:
+        self._objects = copy.deepcopy(objects)
+
+    def get(self, key: Key) -> Object | None:
+        return self._objects.get(key)
+
+    def indexed(self, key: Key) -> Iterable[Object]:
+        return [obj for obj in self._objects.values() if self._index(obj) == key]
+
+    def all(self) -> Iterable[Object]:
+        return self._objects.values()
+
+
+class FakeApiServer:
+    """The gateway's methods, on a dictionary."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, dict[Key, Object]] = {}
+        self.writes: list[tuple[str, str, str]] = []
+        self.before_write: Callable[[str, Object], None] = lambda plural, body: None
+        self.lives: int | None = None
+        """Writes until the operator is killed, just before one more would count."""
+        self._count = 0
+
+    def kind(self, plural: str) -> dict[Key, Object]:
+        return self.kinds.setdefault(plural, {})
+
+    async def get(self, resource: Resource, *, namespace: str, name: str) -> Object:
+        return copy.deepcopy(self._found(resource, (namespace, name)))
+
+    async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
+        key = (namespace, body["metadata"]["name"])
+        self._begin("create", resource, key[1], body)
+        if key in self.kind(resource.plural):
+            raise ConflictError(409, "it exists already")
+        obj = copy.deepcopy(body)
+        obj["metadata"] |= {"generation": 1, "uid": f"uid-{key[1]}"}
+        return self._store(resource.plural, key, obj)
+
+    async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
+        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        live = self.kind(resource.plural).get(key)
+        self._begin("status" if sub else "apply", resource, key[1], body)
+        if live is None:
+            raise NotFoundError(404, "it is not there") if sub else ConflictError(409, "it is gone")
+        self._same(live, body)
+        obj = copy.deepcopy(live)
+        if sub:
+            obj["status"] = copy.deepcopy(body["status"])
+        else:
+            if obj["spec"] != body["spec"]:
+                obj["metadata"]["generation"] += 1
+            obj["spec"] = copy.deepcopy(body["spec"])
+            obj["metadata"]["annotations"] = dict(body["metadata"]["annotations"])
+        return self._store(resource.plural, key, obj)
+
+    async def merge_patch(self, resource: Resource, *, namespace: str, name: str, body: Object) -> Object:
+        live = self._found(resource, (namespace, name))
+        self._begin("patch", resource, name, body)
+        self._same(live, body)
+        obj = copy.deepcopy(live)
+        obj["metadata"]["finalizers"] = list(body["metadata"]["finalizers"])
+        if not obj["metadata"]["finalizers"] and "deletionTimestamp" in obj["metadata"]:
+            del self.kind(resource.plural)[(namespace, name)]
+            return obj
+        return self._store(resource.plural, (namespace, name), obj)
+
+    async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
+        self._found(resource, (namespace, name))
+        self._begin("delete", resource, name, {})
+        del self.kind(resource.plural)[(namespace, name)]
+
+    def put(self, plural: str, obj: Object) -> None:
+        """A write by somebody else."""
+        self._store(plural, (obj["metadata"]["namespace"], obj["metadata"]["name"]), obj)
+
+    def _begin(self, verb: str, resource: Resource, name: str, body: Object) -> None:
+        if self.lives is not None:
+            if self.lives == 0:
+                raise KilledError
+            self.lives -= 1
+        self.writes.append((verb, resource.plural, name))
+        self.before_write(resource.plural if verb != "status" else "status", body)
+
+    def _found(self, resource: Resource, key: Key) -> Object:
+        try:
+            return self.kind(resource.plural)[key]
+        except KeyError:
+            raise NotFoundError(404, "it is not there") from None
+
+    @staticmethod
+    def _same(live: Object, body: Object) -> None:
+        decided_on = body["metadata"].get("resourceVersion")
+        if decided_on is not None and decided_on != live["metadata"]["resourceVersion"]:
+            raise ConflictError(409, "it has changed since")
+
+    def _store(self, plural: str, key: Key, obj: Object) -> Object:
+        self._count += 1
+        obj["metadata"]["resourceVersion"] = str(self._count)
+        self.kind(plural)[key] = obj
+        return copy.deepcopy(obj)

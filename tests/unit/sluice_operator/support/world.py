@@ -1,0 +1,218 @@
+"""A model's whole world: the fake API server, KServe, the Gateway, Prometheus, people, and the operator itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fake_cluster import FakeApiServer, FakeCopy, KilledError, finish
+from making import MODEL, NAMESPACE, ROLLOUT, after
+from sluice_operator.analysis.counts import History, PodHistory, Scrape
+from sluice_operator.analysis.gates import Evidence
+from sluice_operator.api.labels import MODEL_LABEL
+from sluice_operator.api.modelversion import ModelVersionStatus, Verdict
+from sluice_operator.controller.apply import Applier
+from sluice_operator.controller.metrics import Metrics
+from sluice_operator.controller.observe import Copies, Installation, read_status
+from sluice_operator.controller.reconciler import Reconciler
+from sluice_operator.controller.resources import (
+    DELETE_NOW,
+    HTTP_ROUTES,
+    INFERENCE_SERVICES,
+    MODEL_VERSIONS,
+    PODS,
+    model_of_labelled,
+    model_of_version,
+)
+from sluice_operator.kube.errors import ApiError
+from sluice_operator.kube.events import Event
+from sluice_operator.prometheus.predictor import Target
+from sluice_operator.prometheus.sampler import Sample
+from sluice_operator.routing.httproute import Gateway, read_route
+from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
+
+KEY = (NAMESPACE, MODEL)
+VERSIONS, SERVICES, ROUTES, POD = (r.plural for r in (MODEL_VERSIONS, INFERENCE_SERVICES, HTTP_ROUTES, PODS))
+KINDS = (VERSIONS, SERVICES, ROUTES, POD)
+_INSTALLATION = Installation(
+    gateway=Gateway(name="contour", namespace="projectcontour", domain="sluice.local"), default_runtime="transformers"
+)
+
+
+class World:
+    """Everything that a rollout touches. Nothing in it moves by itself."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.api = FakeApiServer()
+        self.verdicts: dict[str, Verdict] = {}
+        self.events: list[Event] = []
+        self.refused: list[ApiError] = []
+        self.start_operator()
+
+    # The operator
+
+    def start_operator(self) -> None:
+        """A new process: it knows nothing but what it reads."""
+        index = {VERSIONS: model_of_version}
+        self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
+        self.follow()
+        copies = Copies(*(self.copies[plural] for plural in KINDS))
+        applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
+        self._reconciler = Reconciler(
+            gateway=self.api,
+            copies=copies,
+            installation=_INSTALLATION,
+            applier=applier,
+            sample=self._sample,
+            rolled_back=lambda seconds: None,
+            clock=lambda: after(self.seconds),
+        )
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+
+    def follow(self, *plurals: str) -> None:
+        """The copies catch up."""
+        for plural in plurals or KINDS:
+            self.copies[plural].follow(self.api.kind(plural))
+
+    def reconcile(self, *, lives: int | None = None) -> int:
+        """One reconcile, killed after so many writes; how many it made."""
+        before = len(self.api.writes)
+        self.api.lives = lives
+        try:
+            finish(self._reconciler.reconcile(KEY))
+        except ApiError as error:
+            self.refused.append(error)  # the queue brings it again
+        except KilledError:
+            self.start_operator()
+        finally:
+            self.api.lives = None
+        return len(self.api.writes) - before
+
+    def reconcile_until_idle(self) -> None:
+        """What the queue does: again after every change, until there is none."""
+        for _ in range(20):
+            self.follow()
+            if not self.reconcile():
+                return
+        raise AssertionError(f"never idle: {self.api.writes[-20:]}")
+
+    def live_on(self, seconds: float) -> None:
+        """Let everybody do their part for a while: KServe, the Gateway, the operator."""
+        end = self.seconds + seconds
+        while self.seconds < end:
+            for service in self.services():
+                self.set_ready(service, ready=True)
+            self.reconcile_until_idle()
+            self.gateway_takes_the_route()
+            self.reconcile_until_idle()
+            self.seconds += 5
+
+    # People
+
+    def apply_version(self, name: str, *, version: str | None = None) -> None:
+        spec = {"model": MODEL, "version": version or name, "source": {"storageUri": "pvc://m"}, "rollout": ROLLOUT}
+        self.api.put(
+            VERSIONS,
+            {
+                "metadata": {
+                    "name": name,
+                    "namespace": NAMESPACE,
+                    "uid": f"uid-{name}",
+                    "generation": 1,
+                    "creationTimestamp": after(self.seconds).isoformat(),
+                },
+                "spec": spec,
+            },
+        )
+
+    def delete_version(self, name: str, *, now: bool = False) -> None:
+        obj = self.api.kind(VERSIONS)[(NAMESPACE, name)]
+        if not obj["metadata"].get("finalizers"):
+            del self.api.kind(VERSIONS)[(NAMESPACE, name)]
+            return
+        obj["metadata"]["deletionTimestamp"] = after(self.seconds).isoformat()
+        if now:
+            obj["metadata"]["annotations"] = {DELETE_NOW: "true"}
+        self.api.put(VERSIONS, obj)
+
+    def delete_route(self) -> None:
+        self.api.kind(ROUTES).pop(KEY, None)
+
+    # KServe, the Gateway and Prometheus
+
+    def services(self) -> list[str]:
+        return [name for _, name in self.api.kind(SERVICES)]
+
+    def set_ready(self, service: str, *, ready: bool) -> None:
+        """KServe calls a service ready, or not; one that is stopped never is."""
+        obj = self.api.kind(SERVICES)[(NAMESPACE, service)]
+        ready = ready and STOP_ANNOTATION not in obj["metadata"]["annotations"]
+        condition = {"type": "Ready", "status": str(ready)}
+        if obj.get("status", {}).get("conditions") == [condition]:
+            return
+        self.api.put(SERVICES, {**obj, "status": {"conditions": [condition]}})
+        labels = {MODEL_LABEL: MODEL, "serving.kserve.io/inferenceservice": service}
+        meta = {"name": f"{service}-0", "namespace": NAMESPACE, "labels": labels}
+        self.api.put(POD, {"metadata": meta, "status": {"conditions": [condition]}})
+
+    def gateway_takes_the_route(self) -> None:
+        route = self.api.kind(ROUTES).get(KEY)
+        if route is None:
+            return
+        generation = route["metadata"]["generation"]
+        accepted = {"type": "Accepted", "status": "True", "observedGeneration": generation}
+        status = {"parents": [{"conditions": [accepted]}]}
+        if route.get("status") != status:
+            self.api.put(ROUTES, {**route, "status": status})
+
+    def _sample(self) -> Sample:
+        now = after(self.seconds).timestamp()
+        found = {
+            Target(NAMESPACE, MODEL, obj["spec"]["version"]): evidence(self.verdicts.get(name, Verdict.PASS), now)
+            for (_, name), obj in self.api.kind(VERSIONS).items()
+        }
+        return Sample(at=now, evidence={target: seen for target, seen in found.items() if seen is not None})
+
+    # What there is to see
+
+    def statuses(self) -> dict[str, ModelVersionStatus]:
+        return {name: read_status(obj) for (_, name), obj in self.api.kind(VERSIONS).items()}
+
+    def backend(self, version: str) -> str | None:
+        """The service made for a version."""
+        made = (
+            name
+            for (_, name), obj in self.api.kind(SERVICES).items()
+            if obj["metadata"]["annotations"][OWNER_ANNOTATION] == version
+        )
+        return next(made, None)
+
+    def weights(self) -> dict[str, int]:
+        """The live route by version."""
+        found: Mapping[str, int] = read_route(self.api.kind(ROUTES).get(KEY)).weights
+        owners = {name: obj["metadata"]["annotations"][OWNER_ANNOTATION] for (_, name), obj in self._made()}
+        return {owners.get(name, name): weight for name, weight in found.items()}
+
+    def _made(self) -> Any:
+        return self.api.kind(SERVICES).items()
+
+    def running(self) -> set[str]:
+        """Versions that have pods, or are to have them."""
+        return {
+            obj["metadata"]["annotations"][OWNER_ANNOTATION]
+            for _, obj in self._made()
+            if STOP_ANNOTATION not in obj["metadata"]["annotations"]
+        }
+
+
+def evidence(verdict: Verdict, now: float) -> Evidence | None:
+    """What Prometheus must hold for the gate of `making.ROLLOUT` to say so."""
+    if verdict is Verdict.UNAVAILABLE:
+        return None
+    if verdict is Verdict.NO_DATA:
+        return Evidence(errors=History(since=now - 120, pods=()), slower={})
+    bad = 1.0 if verdict is Verdict.FAIL else 0.0
+    counts = ((now - 100, 0), (now - 10, 500), (now - 1, 1000), (now, 1500))
+    scrapes = tuple(Scrape(at=at, total=total, bad=bad * total) for at, total in counts)
+    return Evidence(errors=History(since=now - 120, pods=(PodHistory(pod="p", scrapes=scrapes),)), slower={})

@@ -1,0 +1,99 @@
+"""Whole rollouts, from `kubectl apply` to the end, through the operator's own reconciler."""
+
+from sluice_operator.api.modelversion import Phase, Verdict
+from world import World
+
+
+def served(name="v1"):
+    world = World()
+    world.apply_version(name)
+    world.live_on(10)
+    return world
+
+
+def test_a_first_version_ends_up_stable_with_all_traffic():
+    world = served()
+
+    assert world.weights() == {"v1": 100}
+    assert world.statuses()["v1"].phase is Phase.STABLE
+    assert [event.reason for event in world.events] == ["Deploying", "Promoted"]
+
+
+def test_a_good_version_goes_through_every_step_and_its_predecessor_is_stopped():
+    world = served()
+    world.apply_version("v2")
+    seen = [world.weights()]
+    for _ in range(60):
+        world.live_on(5)
+        if seen[-1] != world.weights():
+            seen.append(world.weights())
+
+    assert seen == [{"v1": 100}, {"v1": 95, "v2": 5}, {"v1": 50, "v2": 50}, {"v1": 0, "v2": 100}, {"v2": 100}]
+    assert world.statuses()["v1"].phase is Phase.SUPERSEDED
+    assert world.running() == {"v2"}
+
+
+def test_a_bad_version_is_taken_back_and_says_why():
+    world = served()
+    world.apply_version("v2")
+    world.live_on(15)
+    world.verdicts["v2"] = Verdict.FAIL
+    world.live_on(5)
+
+    said = world.statuses()["v2"]
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert said.phase is Phase.ROLLED_BACK
+    assert said.decision.gate == "errors"
+    assert "bad within 1m" in said.decision.reason
+    world.live_on(100)
+    assert world.running() == {"v1"}
+
+
+def test_with_prometheus_down_a_rollout_holds_for_as_long_as_it_takes():
+    world = served()
+    world.apply_version("v2")
+    world.verdicts["v2"] = Verdict.UNAVAILABLE
+    world.live_on(500)
+
+    assert world.weights() == {"v1": 95, "v2": 5}
+    assert world.statuses()["v2"].phase is Phase.CANARY
+
+
+def test_an_idle_model_is_never_written():
+    world = served()
+    world.live_on(5)
+    before = len(world.api.writes)
+    world.live_on(600)
+
+    assert len(world.api.writes) == before
+
+
+def test_deleting_the_only_version_leaves_nothing_behind():
+    world = served()
+    world.delete_version("v1")
+    world.live_on(10)
+
+    assert {plural: objects for plural, objects in world.api.kinds.items() if plural != "pods" and objects} == {}
+
+
+def test_a_deleted_stable_serves_until_the_next_version_is_promoted():
+    world = served()
+    world.delete_version("v1")
+    world.apply_version("v2")
+    world.reconcile_until_idle()
+    assert "v1" in world.statuses()
+
+    world.live_on(200)
+    assert world.weights() == {"v2": 100}
+    assert set(world.statuses()) == {"v2"}
+    assert world.running() == {"v2"}
+
+
+def test_nothing_is_refused_on_the_way_to_a_promotion():
+    """A write that is known to be refused costs a retry, and shows as an error."""
+    world = served()
+    world.apply_version("v2")
+    world.live_on(300)
+
+    assert world.refused == []
+    assert world.statuses()["v2"].phase is Phase.STABLE
