@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from sluice_predictor.__main__ import report_failure
+from sluice_predictor.__main__ import parse, report_failure
 
 
 def test_the_reason_is_logged_and_left_for_the_kubelet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -28,3 +28,34 @@ def test_a_place_that_cannot_be_written_is_no_second_failure(tmp_path: Path, cap
         report_failure("config.json: missing", termination_log=tmp_path)
 
     assert caplog.records[0].message == "config.json: missing"
+
+
+def test_kserves_arguments_and_ours_are_read() -> None:
+    settings = parse(["--model_name=sms", "--http_port=8081", "--model_dir=/models/1", "--model_version=1.0.0"])
+
+    assert (settings.model_name, settings.http_port) == ("sms", 8081)
+    assert (settings.model_dir, settings.model_version, settings.digest) == (Path("/models/1"), "1.0.0", None)
+
+
+def test_a_version_is_where_kserve_mounts_it_unless_told() -> None:
+    assert parse([]).model_dir == Path("/mnt/models")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--workers=2", "--workers: only 1"),
+        ("--digest=1234", "--digest: expected sha256: and 64 hex digits"),
+        ("--enable_grpc=true", "--enable_grpc: gRPC is not served"),
+        ("--ssl_certfile=/a", "--ssl_certfile: TLS is not served here"),
+        ("--fault=on", "unrecognized arguments: --fault=on"),
+    ],
+)
+def test_an_argument_that_cannot_be_honoured_is_refused(
+    capsys: pytest.CaptureFixture[str], argument: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        parse([argument])
+
+    assert refusal.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""Tiny versions with random weights, and the real server in a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from safetensors.torch import save_file
+from sluice_predictor.artifact import Artifact, pack
+from sluice_predictor.engine.bert import BertShape
+from sluice_predictor.tasks.decoding import ENTITY_LABELS, TASK
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+LABELS = ["debit", "credit", "other"]
+WORDS = 50
+START_TIMEOUT = 120.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def main_loop() -> Iterator[None]:
+    """Own the main thread's event loop: pytest-asyncio asks for it, and on Python 3.11 would leave it open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+def make_version(directory: Path, *, hidden: int = 16, layers: int = 2, version: str = "1.0.0") -> Artifact:
+    """Pack a version that knows the words w1 to w49; its tokenizer also knows `strange`, its embeddings do not."""
+    shape = BertShape(
+        vocab_size=WORDS,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=2 * hidden,
+        max_position_embeddings=256,
+        type_vocab_size=2,
+        layer_norm_eps=1e-12,
+    )
+    generator = torch.Generator().manual_seed(1)
+    shapes = {f"encoder.{name}": size for name, size in shape.tensors().items()}
+    for head, width in (("label_head", len(LABELS)), ("entity_head", len(ENTITY_LABELS))):
+        shapes |= {f"{head}.weight": (width, hidden), f"{head}.bias": (width,)}
+    directory.mkdir()
+    weights = {name: torch.randn(size, generator=generator) for name, size in shapes.items()}
+    save_file(weights, directory / "model.safetensors")
+    config = {name: getattr(shape, name) for name in BertShape.__dataclass_fields__} | {
+        "model_type": "sluice-text-entities",
+        "hidden_act": "gelu",
+        "pad_token_id": 0,
+        "labels": LABELS,
+        "entity_labels": list(ENTITY_LABELS),
+    }
+    (directory / "config.json").write_text(json.dumps(config))
+    vocabulary = {"[PAD]": 0, **{f"w{number}": number for number in range(1, WORDS)}, "strange": WORDS}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[PAD]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    return pack(directory, model="sms-classifier", version=version, task=TASK, labels=LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def samples(self, name: str) -> dict[str, float]:
+        """Scrape a metric's samples by their labels as Prometheus writes them."""
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        values = (line.rpartition(" ") for line in lines if line.startswith((name + "{", name + " ")))
+        return {series.removeprefix(name): float(value) for series, _, value in values}
+
+    def wait_until(self, condition: Callable[[], bool], *, timeout: float = 30.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx.get(f"{self.url}/v2/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def launch(artifact: Artifact, log: Path, *arguments: str, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sluice_predictor", f"--model_dir={artifact.directory}", f"--http_port={port}"]
+    command += ["--model_name=sms", *arguments]
+    # As in a container with a read-only root: no home to write to.
+    environment = os.environ | {"HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
+    with log.open("wb") as output:
+        return subprocess.Popen(command, cwd="/", env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start servers; they are stopped when all tests are done."""
+    servers: list[Server] = []
+
+    def start(artifact: Artifact, *arguments: str) -> Server:
+        port = free_port()
+        log = tmp_path_factory.mktemp("server") / "log"
+        process = launch(artifact, log, *arguments, port=port)
+        server = Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        servers.append(server)
+        server.wait_until(server.is_ready, timeout=START_TIMEOUT)
+        return server
+
+    yield start
+    for server in servers:
+        server.process.send_signal(signal.SIGINT)
+    for server in servers:
+        server.process.wait(timeout=30)
+
+
+@pytest.fixture
+def make() -> Callable[..., Artifact]:
+    """Pack a version of one's own, to damage it."""
+    return make_version
+
+
+@pytest.fixture
+def launch_and_wait(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Run the server until it gives up; return its exit status and what it printed."""
+
+    def run(artifact: Artifact, *arguments: str) -> tuple[int, str]:
+        process = launch(artifact, tmp_path / "log", *arguments, port=free_port())
+        code = process.wait(timeout=START_TIMEOUT)
+        return code, (tmp_path / "log").read_text()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return make_version(tmp_path_factory.mktemp("versions") / "1.0.0")
+
+
+@pytest.fixture(scope="session")
+def slow_version(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A version whose answers to long requests take seconds."""
+    return make_version(tmp_path_factory.mktemp("versions") / "slow", hidden=256, layers=6, version="2.0.0")
+
+
+@pytest.fixture(scope="session")
+def server(serve: Serve, version: Artifact) -> Server:
+    return serve(version, f"--digest={version.digest}", "--model_version=1.0.0")
