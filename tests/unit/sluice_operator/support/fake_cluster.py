@@ -1,9 +1,9 @@
 """An API server in a dictionary, with what the operator relies on: resourceVersions, finalizers, generations.
 
-The operator's own reconciler runs against it, on copies that may lag behind, and can be killed at any write.
+The operator's own reconciler runs against it, on copies that may lag behind, and can be killed at any write. A stored
+object is replaced by a new one and never altered, so that copies need not be deep.
 """
 
-import copy
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ class FakeCopy:
         self._objects: dict[Key, Object] = {}
 
     def follow(self, objects: dict[Key, Object]) -> None:
-        self._objects = copy.deepcopy(objects)
+        self._objects = dict(objects)
 
     def get(self, key: Key) -> Object | None:
         return self._objects.get(key)
@@ -53,25 +53,25 @@ class FakeApiServer:
     def __init__(self) -> None:
         self.kinds: dict[str, dict[Key, Object]] = {}
         self.writes: list[tuple[str, str, str]] = []
-        self.before_write: Callable[[str, Object], None] = lambda plural, body: None
+        self.before_write: Callable[[str, Object], None] = lambda _plural, _body: None
         self.lives: int | None = None
         """Writes until the operator is killed, just before one more would count."""
-        self._count = 0
+        self.count = 0
+        """Changes so far, by whomever."""
 
     def kind(self, plural: str) -> dict[Key, Object]:
         return self.kinds.setdefault(plural, {})
 
     async def get(self, resource: Resource, *, namespace: str, name: str) -> Object:
-        return copy.deepcopy(self._found(resource, (namespace, name)))
+        return self._found(resource, (namespace, name))
 
     async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
         key = (namespace, body["metadata"]["name"])
         self._begin("create", resource, key[1], body)
         if key in self.kind(resource.plural):
             raise ConflictError(409, "it exists already")
-        obj = copy.deepcopy(body)
-        obj["metadata"] |= {"generation": 1, "uid": f"uid-{key[1]}"}
-        return self._store(resource.plural, key, obj)
+        meta = {**body["metadata"], "generation": 1, "uid": f"uid-{key[1]}"}
+        return self._store(resource.plural, key, {**body, "metadata": meta})
 
     async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
@@ -80,26 +80,22 @@ class FakeApiServer:
         if live is None:
             raise NotFoundError(404, "it is not there") if sub else ConflictError(409, "it is gone")
         self._same(live, body)
-        obj = copy.deepcopy(live)
         if sub:
-            obj["status"] = copy.deepcopy(body["status"])
-        else:
-            if obj["spec"] != body["spec"]:
-                obj["metadata"]["generation"] += 1
-            obj["spec"] = copy.deepcopy(body["spec"])
-            obj["metadata"]["annotations"] = dict(body["metadata"]["annotations"])
-        return self._store(resource.plural, key, obj)
+            return self._store(resource.plural, key, {**live, "status": body["status"]})
+        meta = {**live["metadata"], "annotations": body["metadata"]["annotations"]}
+        if live["spec"] != body["spec"]:
+            meta["generation"] += 1
+        return self._store(resource.plural, key, {**live, "metadata": meta, "spec": body["spec"]})
 
     async def merge_patch(self, resource: Resource, *, namespace: str, name: str, body: Object) -> Object:
         live = self._found(resource, (namespace, name))
         self._begin("patch", resource, name, body)
         self._same(live, body)
-        obj = copy.deepcopy(live)
-        obj["metadata"]["finalizers"] = list(body["metadata"]["finalizers"])
-        if not obj["metadata"]["finalizers"] and "deletionTimestamp" in obj["metadata"]:
+        meta = {**live["metadata"], "finalizers": body["metadata"]["finalizers"]}
+        if not meta["finalizers"] and "deletionTimestamp" in meta:
             del self.kind(resource.plural)[(namespace, name)]
-            return obj
-        return self._store(resource.plural, (namespace, name), obj)
+            return live
+        return self._store(resource.plural, (namespace, name), {**live, "metadata": meta})
 
     async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
         self._found(resource, (namespace, name))
@@ -131,7 +127,7 @@ class FakeApiServer:
             raise ConflictError(409, "it has changed since")
 
     def _store(self, plural: str, key: Key, obj: Object) -> Object:
-        self._count += 1
-        obj["metadata"]["resourceVersion"] = str(self._count)
-        self.kind(plural)[key] = obj
-        return copy.deepcopy(obj)
+        self.count += 1
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.count)}}
+        self.kind(plural)[key] = stored
+        return stored

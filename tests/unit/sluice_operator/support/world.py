@@ -1,6 +1,7 @@
 """A model's whole world: the fake API server, KServe, the Gateway, Prometheus, people, and the operator itself."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fake_cluster import FakeApiServer, FakeCopy, KilledError, finish
@@ -46,6 +47,8 @@ class World:
         self.verdicts: dict[str, Verdict] = {}
         self.events: list[Event] = []
         self.refused: list[ApiError] = []
+        self.wake_at: datetime | None = None
+        """When the operator wants to look again."""
         self.start_operator()
 
     # The operator
@@ -63,7 +66,7 @@ class World:
             installation=_INSTALLATION,
             applier=applier,
             sample=self._sample,
-            rolled_back=lambda seconds: None,
+            rolled_back=lambda _seconds: None,
             clock=lambda: after(self.seconds),
         )
 
@@ -80,7 +83,7 @@ class World:
         before = len(self.api.writes)
         self.api.lives = lives
         try:
-            finish(self._reconciler.reconcile(KEY))
+            self.wake_at = finish(self._reconciler.reconcile(KEY))
         except ApiError as error:
             self.refused.append(error)  # the queue brings it again
         except KilledError:
@@ -98,15 +101,28 @@ class World:
         raise AssertionError(f"never idle: {self.api.writes[-20:]}")
 
     def live_on(self, seconds: float) -> None:
-        """Let everybody do their part for a while: KServe, the Gateway, the operator."""
+        """Let everybody do their part for a while: KServe, the Gateway, and the operator when it wants to."""
         end = self.seconds + seconds
-        while self.seconds < end:
+        while True:
+            self.everybody_acts()
+            wakes = (self.wake_at - after(0)).total_seconds() if self.wake_at else end
+            if max(wakes, self.seconds) >= end:
+                break
+            self.seconds = max(wakes, self.seconds + 1)
+        self.seconds = end
+        self.everybody_acts()
+
+    def everybody_acts(self) -> None:
+        """All that can happen at this moment happens."""
+        for _ in range(10):
+            before = self.api.count
             for service in self.services():
                 self.set_ready(service, ready=True)
-            self.reconcile_until_idle()
             self.gateway_takes_the_route()
             self.reconcile_until_idle()
-            self.seconds += 5
+            if self.api.count == before:
+                return
+        raise AssertionError("it never comes to rest")
 
     # People
 
@@ -131,13 +147,23 @@ class World:
         if not obj["metadata"].get("finalizers"):
             del self.api.kind(VERSIONS)[(NAMESPACE, name)]
             return
-        obj["metadata"]["deletionTimestamp"] = after(self.seconds).isoformat()
-        if now:
-            obj["metadata"]["annotations"] = {DELETE_NOW: "true"}
-        self.api.put(VERSIONS, obj)
+        gone = {"deletionTimestamp": after(self.seconds).isoformat()}
+        annotations = {DELETE_NOW: "true"} if now else {}
+        self.api.put(VERSIONS, {**obj, "metadata": {**obj["metadata"], **gone, "annotations": annotations}})
 
     def delete_route(self) -> None:
         self.api.kind(ROUTES).pop(KEY, None)
+
+    def edit_first_weight(self, weight: int) -> None:
+        """Somebody edits the route by hand; the Gateway would take it."""
+        route = self.api.kind(ROUTES).get(KEY)
+        if route is None:
+            return
+        (rule,) = route["spec"]["rules"]
+        first, *others = rule["backendRefs"]
+        rules = [{**rule, "backendRefs": [{**first, "weight": weight}, *others]}]
+        meta = {**route["metadata"], "generation": route["metadata"]["generation"] + 1}
+        self.api.put(ROUTES, {**route, "metadata": meta, "spec": {**route["spec"], "rules": rules}})
 
     # KServe, the Gateway and Prometheus
 
@@ -175,6 +201,9 @@ class World:
         return Sample(at=now, evidence={target: seen for target, seen in found.items() if seen is not None})
 
     # What there is to see
+
+    def now(self) -> datetime:
+        return after(self.seconds)
 
     def statuses(self) -> dict[str, ModelVersionStatus]:
         return {name: read_status(obj) for (_, name), obj in self.api.kind(VERSIONS).items()}
