@@ -74,13 +74,13 @@ def parse(arguments: Sequence[str]) -> Settings:
         parser.error("--enable_grpc: gRPC is not served")
     if args.ssl_certfile or args.ssl_keyfile:
         parser.error("--ssl_certfile: TLS is not served here; the gateway does it")
-    if args.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", args.digest):
+    if args.digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", args.digest):
         parser.error(f"--digest: expected sha256: and 64 hex digits, got {args.digest!r}")
     return Settings(
         model_name=args.model_name,
         model_dir=args.model_dir,
-        model_version=args.model_version,
-        digest=args.digest,
+        model_version=args.model_version or None,
+        digest=args.digest or None,
         http_port=args.http_port,
         timeout_keep_alive=args.timeout_keep_alive,
         event_loop=args.event_loop,

@@ -171,7 +171,7 @@ def serve(settings: Settings) -> None:
     Raises:
         ArtifactError: the version cannot be served; the message is one line and names the file.
     """
-    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    prometheus_client.disable_created_metrics()
     artifact = open_artifact(settings.model_dir, settings.digest)
     manifest = artifact.manifest
     if settings.model_version is not None and settings.model_version != manifest.version:
