@@ -1,0 +1,87 @@
+"""`python -m hack.cluster up | down | status | images`: the local cluster, from the repository root.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 the machine lacks something, 4 another run is at work, 5 a disk is full,
+130 interrupted.
+"""
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+try:
+    from rich.console import Console
+
+    from hack.cluster.commands import Shell
+    from hack.cluster.containers import containers_conf
+    from hack.cluster.errors import ClusterError, StoppedError, is_no_space, no_space
+    from hack.cluster.paths import Paths, default_paths
+    from hack.cluster.preflight import COLD_DISK_GIB
+    from hack.cluster.report import ConsoleReport
+    from hack.cluster.session import Session, published_reachable
+    from hack.cluster.steps import only_one
+except ModuleNotFoundError as missing:
+    sys.exit(f"Python package {missing.name} is missing: run this as `uv run --locked python -m hack.cluster …`.")
+
+_COMMANDS = {
+    "up": "build what is missing, start the cluster and what runs on it; quick when all is there",
+    "down": "delete the cluster; what was built stays in the cache",
+    "status": "what runs, and where to reach it",
+    "images": "build the operator's and the predictor's image and load them into the node",
+}
+_STOPPED = "Stopped. What is finished is kept: run the same command again to go on."
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m hack.cluster", description="The local cluster of Sluice.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in _COMMANDS.items():
+        commands.add_parser(name, help=text, description=text)
+    command = parser.parse_args(arguments).command
+    signal.signal(signal.SIGTERM, _interrupt)
+    paths = default_paths()
+    console = Console()
+    try:
+        _run(command, paths=paths, console=console)
+    except ClusterError as error:
+        return _fail(str(error), status=error.exit_status)
+    except KeyboardInterrupt:
+        return _fail(
+            _STOPPED,
+            status=StoppedError.exit_status,
+        )
+    except OSError as error:
+        if not is_no_space(error):
+            raise
+        full = no_space(paths.cache, needed_gib=COLD_DISK_GIB)
+        return _fail(str(full), status=full.exit_status)
+    return 0
+
+
+def _run(command: str, *, paths: Paths, console: Console) -> None:
+    with only_one(paths.lock):
+        env = {"CONTAINERS_CONF": str(containers_conf(paths.cache)), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
+        shell = Shell(logs=paths.logs, needed_gib=COLD_DISK_GIB, env=env)
+        built_here = not published_reachable(shell)
+        if not built_here:
+            shell = Shell(logs=paths.logs, needed_gib=COLD_DISK_GIB)
+        try:
+            with ConsoleReport(console) as report:
+                session = Session(paths=paths, shell=shell, report=report, built_here=built_here)
+                getattr(session, command)()
+        finally:
+            shell.stop()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(line: str, *, status: int) -> int:
+    print(line, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
