@@ -37,6 +37,13 @@ def test_kserves_arguments_and_ours_are_read() -> None:
     assert (settings.model_dir, settings.model_version, settings.digest) == (Path("/models/1"), "1.0.0", None)
 
 
+def test_an_empty_digest_or_version_asks_for_nothing() -> None:
+    """A runtime's `--digest=$(NAME)` is empty for a version that states none."""
+    settings = parse(["--digest=", "--model_version="])
+
+    assert (settings.digest, settings.model_version) == (None, None)
+
+
 def test_a_version_is_where_kserve_mounts_it_unless_told() -> None:
     assert parse([]).model_dir == Path("/mnt/models")
 
