@@ -26,6 +26,8 @@ PATHS = default_paths()
 TRAINED = PATHS.models / "sms" / "summary.json"
 OUTPUT = Path("build/demo")
 ROLLBACK_WITHIN_S = 15.0
+LOG_WIDTH = 180
+"""Columns of the table where nobody watches: a log has no width, and sentences should stay on one line."""
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hack.demo", description=__doc__)
     parser.add_argument("--picture", type=Path, help="also copy the picture of the run to this file")
     arguments = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     began = time.monotonic()
     try:
         prepare.prepare(prepare.steps(PATHS), console.print)
