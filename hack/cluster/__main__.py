@@ -39,7 +39,6 @@ def main(arguments: list[str]) -> int:
     for name, text in _COMMANDS.items():
         commands.add_parser(name, help=text, description=text)
     command = parser.parse_args(arguments).command
-    signal.signal(signal.SIGTERM, _interrupt)
     paths = default_paths()
     console = Console()
     try:
@@ -47,10 +46,7 @@ def main(arguments: list[str]) -> int:
     except ClusterError as error:
         return _fail(str(error), status=error.exit_status)
     except KeyboardInterrupt:
-        return _fail(
-            _STOPPED,
-            status=StoppedError.exit_status,
-        )
+        return _fail(_STOPPED, status=StoppedError.exit_status)
     except OSError as error:
         if not is_no_space(error):
             raise
@@ -60,6 +56,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(command: str, *, paths: Paths, console: Console) -> None:
+    signal.signal(signal.SIGTERM, _interrupt)
     with only_one(paths.lock):
         env = {"CONTAINERS_CONF": str(containers_conf(paths.cache)), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
         shell = Shell(logs=paths.logs, needed_gib=COLD_DISK_GIB, env=env)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hack.cluster import images
-from hack.cluster.commands import Shell
+from hack.cluster.commands import UV, Shell
 from hack.cluster.containers import Store, StoredImage
 from hack.cluster.errors import ClusterError
 from hack.cluster.paths import Paths, default_paths
@@ -52,12 +52,12 @@ def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool
         built_here: Whether base and installer are built here, or published.
     """
     needs: tuple[str, ...] = ()
-    arguments = {"BASE": images.PYTHON.published, "UV_IMAGE": images.UV.published}
+    arguments = {"BASE": images.PYTHON.published, "UV_IMAGE": images.INSTALLER.published}
     options: tuple[str, ...] = ()
     if built_here:
         base = images.PYTHON.name
-        needs = (base, f"image {images.UV.name}")
-        arguments = {"BASE": images.base_reference(plan, base), "UV_IMAGE": images.reference(plan, images.UV)}
+        needs = (base, f"image {images.INSTALLER.name}")
+        arguments = {"BASE": images.base_reference(plan, base), "UV_IMAGE": images.reference(plan, images.INSTALLER)}
         # The host's cache spares the download, its certificates let it be made; neither becomes part of the image.
         volumes = {uv_cache(store.shell): _UV_CACHE, _CERTIFICATES: f"{_CERTIFICATES}:ro"}
         options = ("--layers", *(f"--volume={source}:{target}" for source, target in volumes.items()))
@@ -73,7 +73,7 @@ def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool
 
 def uv_cache(shell: Shell) -> Path:
     """The package cache of this user."""
-    return Path(shell.output(["uv", "cache", "dir"]).strip())
+    return Path(shell.output([UV, "cache", "dir"]).strip())
 
 
 def _builder(
@@ -88,5 +88,6 @@ def _builder(
             options=(f"--target={name}", *options),
             log=f"image-{name}",
         )
+        store.drop_nameless(f"sluice-{name}")
 
     return build

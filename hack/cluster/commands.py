@@ -18,6 +18,9 @@ from hack.cluster.errors import ClusterError, StoppedError, UnmetNeedError, no_s
 Words = Sequence[str | Path]
 """A program and its arguments."""
 
+UV = os.environ.get("UV", "uv")
+"""The uv that runs us, which need not be on PATH."""
+
 _TAIL_BYTES = 4000
 _LINE_LENGTH = 300
 _GRACE_S = 10.0

@@ -95,6 +95,11 @@ class Store:
             if self.shell.succeeds([self.engine, "image", "rm", other]):
                 self.names().discard(other)
 
+    def drop_nameless(self, title: str) -> None:
+        """Remove layers that builds of the image with this title left behind and nothing uses any more."""
+        label = f"label=org.opencontainers.image.title={title}"
+        self.shell.output([self.engine, "image", "prune", "--force", "--filter", label])
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:

@@ -4,11 +4,12 @@ Built images are named by a key of everything that went into them, so a name tha
 and the node is sent only what it does not have.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.cluster.commands import Shell
+from hack.cluster.commands import UV, Shell
 from hack.cluster.containers import PREFIX, Store, StoredImage
 from hack.cluster.paths import Paths
 from hack.cluster.steps import FileOutput, Plan, Step
@@ -32,7 +33,7 @@ class Image:
 
 
 PYTHON = Image("debian-python", "docker.io/library/python:3.11-slim-bookworm")
-UV = Image("uv", "ghcr.io/astral-sh/uv:0.13.8", needs=("wheel uv",))
+INSTALLER = Image("uv", "ghcr.io/astral-sh/uv:0.13.8", needs=("wheel uv",))
 CONTOUR = Image("contour", "ghcr.io/projectcontour/contour:v1.33.8", needs=("build contour",))
 ENVOY = Image("envoy", "docker.io/envoyproxy/envoy:distroless-v1.38.9", base="debian-small", needs=("wheel envoy",))
 KSERVE = Image("kserve", "docker.io/kserve/kserve-controller:v0.20.0", needs=("build kserve",))
@@ -72,7 +73,7 @@ def add_wheels(plan: Plan, *, paths: Paths, shell: Shell) -> None:
         requirements = paths.tools / name / "requirements.txt"
 
         def install(part: Path, requirements: Path = requirements, name: str = name) -> None:
-            words = ["uv", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--python", "3.11"]
+            words = [UV, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
             shell.run([*words, "--target", part, "--requirements", requirements], log=f"wheel-{name}")
 
         plan.add(Step(f"wheel {name}", "debian", (requirements,), FileOutput(paths.wheels / name, install)))

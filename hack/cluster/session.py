@@ -11,7 +11,7 @@ from hack.cluster.commands import Shell
 from hack.cluster.containers import Store
 from hack.cluster.errors import ClusterError
 from hack.cluster.kind import GATEWAY_PORT, PROMETHEUS_PORT, Cluster
-from hack.cluster.loading import drop_unused, load
+from hack.cluster.loading import load
 from hack.cluster.nodeimage import add_node_image
 from hack.cluster.paths import Paths
 from hack.cluster.platform import Platform
@@ -87,7 +87,7 @@ class Session:
             images.add_debian(plan, *images.DEBIAN, store=store)
             images.add_wheels(plan, paths=self.paths, shell=self.shell)
             node_image = add_node_image(plan, paths=self.paths, shell=self.shell, store=store)
-            references = images.add_images(plan, *images.PLATFORM, images.UV, paths=self.paths, store=store)
+            references = images.add_images(plan, *images.PLATFORM, images.INSTALLER, paths=self.paths, store=store)
         run_plan(plan, report=self.report, stop=self.shell.stop)
         if self.built_here:
             self._link_kubectl()
@@ -105,7 +105,7 @@ class Session:
         if self.built_here:
             images.add_debian(plan, images.PYTHON.name, store=store)
             images.add_wheels(plan, paths=self.paths, shell=self.shell)
-            images.add_images(plan, images.UV, paths=self.paths, store=store)
+            images.add_images(plan, images.INSTALLER, paths=self.paths, store=store)
         references = add_applications(plan, paths=self.paths, store=store, built_here=self.built_here)
         run_plan(plan, report=self.report, stop=self.shell.stop)
         self._demand_cluster()
@@ -166,8 +166,7 @@ class Session:
         if reference in cluster.node_images():
             return
         with self.report.timed(f"load image {name}"):
-            load(cluster, reference, log="load")
-            drop_unused(cluster, reference)
+            load(cluster, reference)
 
     def _demand_cluster(self) -> Cluster:
         cluster = self.cluster()
