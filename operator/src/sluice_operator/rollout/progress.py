@@ -79,7 +79,8 @@ def taken_back(version: Version, route: Route) -> Move:
     if mark is not None:
         decision = Decision(action="Rollback", reason=mark.reason, gate=mark.gate, at=mark.at)
     reason = decision.reason if decision else "it was taken back"
-    gone = route.weight(version) == 0 and (route.in_force or not route.exists)
+    read_back = route.in_force or not route.exists or version.status.phase is Phase.ROLLED_BACK
+    gone = route.weight(version) == 0 and read_back
     return Move(
         phase=Phase.ROLLED_BACK if gone else Phase.ROLLING_BACK,
         message=f"Rolled back: {reason}"[:1024],
