@@ -100,6 +100,15 @@ def test_a_version_that_was_taken_back_gets_nothing_even_if_it_recovers():
     assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
 
 
+def test_a_rollback_that_is_over_does_not_begin_again_with_the_next_change_of_the_route():
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1))
+    changing = route(v1=95, v2=0, v3=5, marks=(MARK,), in_force=False)
+
+    plan = decide(snapshot(stable(), seen, version("v3", created=400), route=changing), after(500))
+
+    assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
+
+
 def test_weight_that_somebody_gives_a_taken_back_version_is_taken_again():
     seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1))
 

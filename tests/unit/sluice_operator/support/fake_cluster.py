@@ -67,19 +67,19 @@ class FakeApiServer:
 
     async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
         key = (namespace, body["metadata"]["name"])
-        self._begin("create", resource, key[1], body)
         if key in self.kind(resource.plural):
             raise ConflictError(409, "it exists already")
+        self._begin("create", resource, key[1], body)
         meta = {**body["metadata"], "generation": 1, "uid": f"uid-{key[1]}"}
         return self._store(resource.plural, key, {**body, "metadata": meta})
 
     async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         live = self.kind(resource.plural).get(key)
-        self._begin("status" if sub else "apply", resource, key[1], body)
         if live is None:
             raise NotFoundError(404, "it is not there") if sub else ConflictError(409, "it is gone")
         self._same(live, body)
+        self._begin("status" if sub else "apply", resource, key[1], body)
         if sub:
             return self._store(resource.plural, key, {**live, "status": body["status"]})
         meta = {**live["metadata"], "annotations": body["metadata"]["annotations"]}
@@ -89,8 +89,8 @@ class FakeApiServer:
 
     async def merge_patch(self, resource: Resource, *, namespace: str, name: str, body: Object) -> Object:
         live = self._found(resource, (namespace, name))
-        self._begin("patch", resource, name, body)
         self._same(live, body)
+        self._begin("patch", resource, name, body)
         meta = {**live["metadata"], "finalizers": body["metadata"]["finalizers"]}
         if not meta["finalizers"] and "deletionTimestamp" in meta:
             del self.kind(resource.plural)[(namespace, name)]

@@ -41,9 +41,13 @@ _INSTALLATION = Installation(
 class World:
     """Everything that a rollout touches. Nothing in it moves by itself."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    def __init__(self, past: "World | None" = None) -> None:
+        """Begin with nothing, or where another world is now; that one goes its own way."""
+        self.seconds = past.seconds if past else 0.0
         self.api = FakeApiServer()
+        if past is not None:
+            self.api.kinds = {plural: dict(objects) for plural, objects in past.api.kinds.items()}
+            self.api.count = past.api.count
         self.verdicts: dict[str, Verdict] = {}
         self.events: list[Event] = []
         self.refused: list[ApiError] = []
@@ -57,7 +61,7 @@ class World:
         """A new process: it knows nothing but what it reads."""
         index = {VERSIONS: model_of_version}
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
-        self.follow()
+        self.follow(*KINDS)
         copies = Copies(*(self.copies[plural] for plural in KINDS))
         applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
         self._reconciler = Reconciler(
@@ -75,7 +79,7 @@ class World:
 
     def follow(self, *plurals: str) -> None:
         """The copies catch up."""
-        for plural in plurals or KINDS:
+        for plural in plurals:
             self.copies[plural].follow(self.api.kind(plural))
 
     def reconcile(self, *, lives: int | None = None) -> int:
@@ -95,7 +99,7 @@ class World:
     def reconcile_until_idle(self) -> None:
         """What the queue does: again after every change, until there is none."""
         for _ in range(20):
-            self.follow()
+            self.follow(*KINDS)
             if not self.reconcile():
                 return
         raise AssertionError(f"never idle: {self.api.writes[-20:]}")
