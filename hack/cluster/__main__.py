@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 the machine lacks something, 4 a
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 from types import FrameType
@@ -16,7 +17,7 @@ try:
     from hack.cluster.containers import containers_conf
     from hack.cluster.errors import ClusterError, StoppedError, is_no_space, no_space
     from hack.cluster.paths import Paths, default_paths
-    from hack.cluster.preflight import COLD_DISK_GIB
+    from hack.cluster.preflight import COLD
     from hack.cluster.report import ConsoleReport
     from hack.cluster.session import Session, published_reachable
     from hack.cluster.steps import only_one
@@ -29,6 +30,7 @@ _COMMANDS = {
     "status": "what runs, and where to reach it",
     "images": "build the operator's and the predictor's image and load them into the node",
 }
+_ACTIONS = {"up": Session.up, "down": Session.down, "status": Session.status, "images": Session.images}
 _STOPPED = "Stopped. What is finished is kept: run the same command again to go on."
 
 
@@ -50,23 +52,23 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         if not is_no_space(error):
             raise
-        full = no_space(paths.cache, needed_gib=COLD_DISK_GIB)
+        full = no_space(paths.cache, needed_gib=COLD.disk_gib)
         return _fail(str(full), status=full.exit_status)
     return 0
 
 
 def _run(command: str, *, paths: Paths, console: Console) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
-    with only_one(paths.lock):
+    with contextlib.nullcontext() if command == "status" else only_one(paths.lock):
         env = {"CONTAINERS_CONF": str(containers_conf(paths.cache)), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
-        shell = Shell(logs=paths.logs, needed_gib=COLD_DISK_GIB, env=env)
+        shell = Shell(logs=paths.logs, needed_gib=COLD.disk_gib, env=env)
         built_here = not published_reachable(shell)
         if not built_here:
-            shell = Shell(logs=paths.logs, needed_gib=COLD_DISK_GIB)
+            shell = Shell(logs=paths.logs, needed_gib=COLD.disk_gib)
         try:
             with ConsoleReport(console) as report:
                 session = Session(paths=paths, shell=shell, report=report, built_here=built_here)
-                getattr(session, command)()
+                _ACTIONS[command](session)
         finally:
             shell.stop()
 

@@ -1,5 +1,6 @@
 """The images of a container engine, asked for once and changed only under content-derived names."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,10 @@ runtime = "runc"
 
 
 # chroot: a build needs no more privilege than writing files as root.
-_BUILD = {"podman": ("buildah", "build", "--quiet", "--isolation=chroot"), "docker": ("docker", "build", "--quiet")}
+_BUILD = {
+    "podman": ("buildah", "build", "--quiet", "--force-rm", "--isolation=chroot"),
+    "docker": ("docker", "build", "--quiet"),
+}
 
 
 def containers_conf(cache: Path) -> Path:
@@ -95,10 +99,29 @@ class Store:
             if self.shell.succeeds([self.engine, "image", "rm", other]):
                 self.names().discard(other)
 
+    def drop_abandoned_builds(self) -> None:
+        """Remove what interrupted builds left: working containers on our own images, gigabytes of the predictor's."""
+        containers = json.loads(self.shell.output(["buildah", "containers", "--json"])) or []
+        if not containers:
+            return
+        bases = {layers[0] for name in self.names() if name.startswith(PREFIX) and (layers := self._layers(name))}
+        for container in containers:
+            layers = self._layers(container["imageid"])
+            if layers and layers[0] in bases:
+                self.shell.output(["buildah", "rm", container["id"]])
+
     def drop_nameless(self, title: str) -> None:
         """Remove layers that builds of the image with this title left behind and nothing uses any more."""
         label = f"label=org.opencontainers.image.title={title}"
         self.shell.output([self.engine, "image", "prune", "--force", "--filter", label])
+
+    def _layers(self, image: str) -> list[str]:
+        """The layers of an image, lowest first; none of one that has gone."""
+        if not image or not self.shell.succeeds([self.engine, "image", "exists", image]):
+            return []
+        words = [self.engine, "image", "inspect", "--format", "{{json .RootFS.Layers}}", image]
+        layers: list[str] = json.loads(self.shell.output(words))
+        return layers
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,17 +85,28 @@ class Cluster:
         """
         self.paths.models.mkdir(parents=True, exist_ok=True)
         self.delete()
+        write_whole(self._unfinished, "")
         words = ["create", "cluster", "--name", NAME, "--config", "-", "--wait", f"{_READY_S}s"]
         self.shell.run([self._kind, *words], log="kind", stdin=self.config().encode())
         self.write_kubeconfig()
-        self.mark("node", fingerprint([self.config()]))
+        self.mark("node", self.key())
+        self._unfinished.unlink()
+
+    def unfinished(self) -> bool:
+        """Whether the last creation was cut short: what is there then is of no use."""
+        return self._unfinished.exists()
+
+    def key(self) -> str:
+        """Covers what the node is made from."""
+        return fingerprint([self.config()])
 
     def delete(self) -> None:
         self.shell.run([self._kind, "delete", "cluster", "--name", NAME], log="kind")
         self.paths.kubeconfig.unlink(missing_ok=True)
+        self._unfinished.unlink(missing_ok=True)
 
     def start(self) -> None:
-        """Start the node again, as after a reboot, and wait for its API server.
+        """Start the node if it does not run, as after a reboot, and wait for its API server.
 
         Raises:
             ClusterError: It did not answer in time.
@@ -105,7 +116,7 @@ class Cluster:
         deadline = time.monotonic() + _READY_S
         while not self.answers():
             if time.monotonic() > deadline:
-                raise ClusterError("The node was started but its API server does not answer: run down, then up.")
+                raise ClusterError("The cluster does not answer: run `python -m hack.cluster down`, then `up`.")
             time.sleep(1)
 
     def write_kubeconfig(self) -> None:
@@ -143,6 +154,10 @@ class Cluster:
         """Names of all images in the node."""
         listed = self.shell.output([self.engine, "exec", NODE, "ctr", "-n", "k8s.io", "images", "list", "-q"])
         return set(listed.split())
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.paths.cache / "cluster-unfinished"
 
     @property
     def _kind(self) -> Path:

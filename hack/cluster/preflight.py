@@ -12,9 +12,6 @@ from hack.cluster.commands import Shell
 from hack.cluster.errors import UnmetNeedError, free_gib
 
 GO_AT_LEAST = (1, 26)
-MEMORY_GIB = 6.0
-COLD_DISK_GIB = 30.0
-WARM_DISK_GIB = 3.0
 
 # Debian package of each program that is run; a package may bring several.
 DEBIAN_PACKAGES: Mapping[str, str] = {
@@ -29,6 +26,20 @@ DEBIAN_PACKAGES: Mapping[str, str] = {
     "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
 }
 CONTAINER_STORE = Path("/var/lib/containers")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a run takes of the machine, in GiB that are free before it."""
+
+    disk_gib: float
+    memory_gib: float
+
+
+COLD = Need(disk_gib=30, memory_gib=6)
+"""Everything is still to be built."""
+WARM = Need(disk_gib=3, memory_gib=1)
+"""Only what changed is built, and the cluster may hold its memory already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +65,8 @@ class Machine:
     taken_ports: tuple[int, ...]
 
 
-def problems(machine: Machine, *, disk_gib: float) -> list[str]:
-    """All that must be mended by a person, a line each; what apt-get can install is not among it.
-
-    Args:
-        machine: What was found.
-        disk_gib: What is needed on every file system that is written to.
-    """
+def problems(machine: Machine, need: Need) -> list[str]:
+    """All that must be mended by a person, a line each; what apt-get can install is not among it."""
     found = []
     if not machine.is_root:
         found.append("Root is needed to build file systems and to start the node: run the command with sudo -E.")
@@ -70,12 +76,13 @@ def problems(machine: Machine, *, disk_gib: float) -> list[str]:
         found.append(f"Go is not installed: Go {_dotted(GO_AT_LEAST)} or newer is needed, see https://go.dev/dl.")
     elif _version(machine.go) < GO_AT_LEAST:
         found.append(f"{machine.go} is too old: Go {_dotted(GO_AT_LEAST)} or newer is needed.")
-    if machine.memory_gib < MEMORY_GIB:
-        found.append(f"Too little memory: {machine.memory_gib:.1f} GiB are available, {MEMORY_GIB:.0f} are needed.")
+    if machine.memory_gib < need.memory_gib:
+        have = f"{machine.memory_gib:.1f} GiB are available"
+        found.append(f"Too little memory: {have}, {need.memory_gib:.0f} are needed.")
     found += [
-        f"Too little disk at {path}: {free:.1f} GiB are free, {disk_gib:.0f} are needed."
+        f"Too little disk at {path}: {free:.1f} GiB are free, {need.disk_gib:.0f} are needed."
         for path, free in machine.disk_gib.items()
-        if free < disk_gib
+        if free < need.disk_gib
     ]
     found += [
         f"Port {port} of 127.0.0.1 is taken: stop the program that listens on it." for port in machine.taken_ports
@@ -105,13 +112,13 @@ def inspect(*, cache: Path, ports: Iterable[int], built_here: bool, shell: Shell
     )
 
 
-def demand(machine: Machine, *, disk_gib: float) -> None:
+def demand(machine: Machine, need: Need) -> None:
     """Go on only with all that is needed.
 
     Raises:
         UnmetNeedError: Something is missing; the message has a line for each.
     """
-    if found := problems(machine, disk_gib=disk_gib):
+    if found := problems(machine, need):
         raise UnmetNeedError("\n".join(found))
 
 

@@ -55,6 +55,7 @@ class Session:
         cluster, references = self.build()
         self._ensure(cluster)
         self._install(cluster, references)
+        self._print_addresses()
 
     def check(self) -> None:
         """See that the machine has what is needed, and install what can be installed.
@@ -63,10 +64,9 @@ class Session:
             UnmetNeedError: A person must mend something.
         """
         ports = () if self._node_exists() else (GATEWAY_PORT, PROMETHEUS_PORT)
-        cache = self.paths.cache
-        machine = preflight.inspect(cache=cache, ports=ports, built_here=self.built_here, shell=self.shell)
-        cold = not (self.paths.bin / "helm").exists()
-        preflight.demand(machine, disk_gib=preflight.COLD_DISK_GIB if cold else preflight.WARM_DISK_GIB)
+        machine = preflight.inspect(cache=self.paths.cache, ports=ports, built_here=self.built_here, shell=self.shell)
+        built = (self.paths.bin / gobuild.HELM.name).exists()
+        preflight.demand(machine, preflight.WARM if built else preflight.COLD)
         if machine.missing_packages:
             with self.report.timed(f"install {' '.join(machine.missing_packages)}"):
                 preflight.install(machine, shell=self.shell)
@@ -88,7 +88,7 @@ class Session:
             images.add_wheels(plan, paths=self.paths, shell=self.shell)
             node_image = add_node_image(plan, paths=self.paths, shell=self.shell, store=store)
             references = images.add_images(plan, *images.PLATFORM, images.INSTALLER, paths=self.paths, store=store)
-        run_plan(plan, report=self.report, stop=self.shell.stop)
+        self._run(plan, store=store)
         if self.built_here:
             self._link_kubectl()
         return self.cluster(node_image), references
@@ -107,7 +107,7 @@ class Session:
             images.add_wheels(plan, paths=self.paths, shell=self.shell)
             images.add_images(plan, images.INSTALLER, paths=self.paths, store=store)
         references = add_applications(plan, paths=self.paths, store=store, built_here=self.built_here)
-        run_plan(plan, report=self.report, stop=self.shell.stop)
+        self._run(plan, store=store)
         self._demand_cluster()
         for name, reference in references.items():
             self._load(name, reference)
@@ -133,17 +133,30 @@ class Session:
             ClusterError: The cluster is not there or does not answer.
         """
         cluster = self._demand_cluster()
-        console = self.report.console
-        console.print(cluster.kubectl("get", "pods", "--all-namespaces"), highlight=False)
-        console.print(f"Gateway     http://127.0.0.1:{GATEWAY_PORT}", highlight=False)
-        console.print(f"Prometheus  http://127.0.0.1:{PROMETHEUS_PORT}", highlight=False)
-        console.print(f"export KUBECONFIG={self.paths.kubeconfig}", highlight=False, soft_wrap=True)
+        self.report.console.print(cluster.kubectl("get", "pods", "--all-namespaces"), highlight=False)
+        self._print_addresses()
+
+    def _print_addresses(self) -> None:
+        lines = (
+            f"Gateway     http://127.0.0.1:{GATEWAY_PORT}",
+            f"Prometheus  http://127.0.0.1:{PROMETHEUS_PORT}",
+            f"export KUBECONFIG={self.paths.kubeconfig} PATH={self.paths.bin}:$PATH",
+        )
+        self.report.console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+    def _run(self, plan: Plan, *, store: Store) -> None:
+        if self.built_here:
+            store.drop_abandoned_builds()
+        run_plan(plan, report=self.report, stop=self.shell.stop)
 
     def _ensure(self, cluster: Cluster) -> None:
-        if cluster.exists() and not cluster.running():
-            with self.report.timed("start the node again"):
-                cluster.start()
-        if cluster.answers() and "node" in cluster.marks():
+        """See that the cluster is there and answers; one that answers is never made anew."""
+        if cluster.exists() and not cluster.unfinished():
+            if not cluster.answers():
+                with self.report.timed("start the node again"):
+                    cluster.start()
+            if cluster.marks().get("node") != cluster.key():
+                self.report.console.print("The cluster is of an earlier node image: `down`, then `up`, renews it.")
             return
         with self.report.timed("create the cluster"):
             cluster.create()

@@ -8,7 +8,7 @@ import pytest
 
 from hack.cluster.commands import Shell
 from hack.cluster.errors import UnmetNeedError
-from hack.cluster.preflight import Machine, demand, inspect, problems
+from hack.cluster.preflight import COLD, WARM, Machine, demand, inspect, problems
 
 CACHE = Path("/home/someone/.cache/sluice")
 GOOD = Machine(
@@ -23,8 +23,8 @@ GOOD = Machine(
 
 
 def test_a_machine_with_everything_has_no_problem() -> None:
-    assert problems(GOOD, disk_gib=30) == []
-    demand(GOOD, disk_gib=30)
+    assert problems(GOOD, COLD) == []
+    demand(GOOD, COLD)
 
 
 @pytest.mark.parametrize(
@@ -41,19 +41,25 @@ def test_a_machine_with_everything_has_no_problem() -> None:
     ],
 )
 def test_each_lack_is_a_line(machine: Machine, line: str) -> None:
-    found = problems(machine, disk_gib=30)
+    found = problems(machine, COLD)
     assert any(line in problem for problem in found)
     assert all("\n" not in problem for problem in found)
     with pytest.raises(UnmetNeedError):
-        demand(machine, disk_gib=30)
+        demand(machine, COLD)
 
 
 def test_what_apt_can_install_is_no_problem_for_root() -> None:
-    assert problems(replace(GOOD, missing_packages=("podman",)), disk_gib=30) == []
+    assert problems(replace(GOOD, missing_packages=("podman",)), COLD) == []
+
+
+def test_a_run_that_finds_everything_built_asks_for_little() -> None:
+    small = replace(GOOD, memory_gib=2.0, disk_gib={CACHE: 5.0})
+    assert len(problems(small, COLD)) == 2
+    assert problems(small, WARM) == []
 
 
 def test_all_lacks_are_told_at_once() -> None:
-    assert len(problems(replace(GOOD, go=None, memory_gib=1.0, taken_ports=(18080, 19090)), disk_gib=30)) == 4
+    assert len(problems(replace(GOOD, go=None, memory_gib=1.0, taken_ports=(18080, 19090)), COLD)) == 4
 
 
 def test_a_port_that_a_program_listens_on_is_found(tmp_path: Path) -> None:

@@ -39,7 +39,10 @@ def run(plan: Plan) -> Recorded:
 
 
 def writer(path: Path, text: str) -> FileOutput:
-    return FileOutput(path, lambda part: part.write_text(text) and None)
+    def build(part: Path) -> None:
+        part.write_text(text)
+
+    return FileOutput(path, build)
 
 
 def failing(path: Path, error: BaseException) -> FileOutput:
