@@ -18,6 +18,8 @@ COLOURS = {"1.0.0": "#4c78a8", "1.1.0": "#e45756", "1.2.0": "#eeb13c", "1.3.0": 
 OTHER_COLOUR = "#8a8a8a"
 LATENCY_WINDOW_S = 2
 """Seconds of answers behind each point of the latency line; one second has too few for a 95th percentile."""
+ERROR_BIN_S = 0.5
+"""Width of a bar of errors: narrow, so that errors before a rollback do not seem to reach beyond it."""
 TURNS = {"Stable": "promoted", "RolledBack": "rolled back"}
 
 
@@ -49,12 +51,16 @@ def steps(recording: Recording, version: str) -> tuple[list[float], list[float]]
     return [*at, recording.ended - recording.started], [*weight, weight[-1] if weight else 0.0]
 
 
-def errors_by_second(recording: Recording) -> Mapping[str, Counter[int]]:
-    """Failed requests in each second of the story, by the version that answered; "no version" where none did."""
-    found: dict[str, Counter[int]] = {}
+def errors_by_time(recording: Recording) -> Mapping[str, Counter[float]]:
+    """Failed requests by the start of the `ERROR_BIN_S` seconds in which they failed, for each version that answered.
+
+    Those that no version answered are under "no version".
+    """
+    found: dict[str, Counter[float]] = {}
     for one in recording.answers:
         if not one.ok:
-            found.setdefault(one.version or "no version", Counter())[int(one.answered_at - recording.started)] += 1
+            bin_at = (one.answered_at - recording.started) // ERROR_BIN_S * ERROR_BIN_S
+            found.setdefault(one.version or "no version", Counter())[bin_at] += 1
     return found
 
 
@@ -68,11 +74,15 @@ def latency_by_time(recording: Recording) -> tuple[list[float], list[float]]:
 
 
 def turns(marks: Sequence[Mark]) -> list[Mark]:
-    """The marks that the picture names: a version applied, promoted or taken back."""
+    """The marks that the picture names, each once: a version applied, promoted or taken back."""
+    named = {
+        (one.version, one.text): one
+        for one in reversed(marks)
+        if one.kind == "apply" or (one.kind == "phase" and one.text in TURNS)
+    }
     return [
         Mark(at=one.at, kind=one.kind, version=one.version, text=TURNS.get(one.text, one.text))
-        for one in marks
-        if one.kind == "apply" or (one.kind == "phase" and one.text in TURNS)
+        for one in sorted(named.values(), key=lambda one: one.at)
     ]
 
 
@@ -94,22 +104,19 @@ def _weights(axes: Axes, recording: Recording, versions: Sequence[str]) -> None:
 
 
 def _errors(axes: Axes, recording: Recording, versions: Sequence[str]) -> None:
-    found = errors_by_second(recording)
-    base: Counter[int] = Counter()
+    found = errors_by_time(recording)
+    base: Counter[float] = Counter()
     for version in [*versions, *sorted(found.keys() - set(versions))]:
-        counts = found.get(version)
-        if not counts:
-            continue
-        at = sorted(counts)
+        rates = Counter({at: count / ERROR_BIN_S for at, count in found.get(version, Counter()).items()})
         axes.bar(
-            at,
-            [counts[one] for one in at],
-            bottom=[base[one] for one in at],
-            width=1.0,
+            list(rates),
+            list(rates.values()),
+            bottom=[base[at] for at in rates],
+            width=ERROR_BIN_S,
             align="edge",
             color=COLOURS.get(version, OTHER_COLOUR),
         )
-        base.update(counts)
+        base.update(rates)
     axes.set_ylim(0, max([5, *base.values()]) * 1.1)
     axes.set_ylabel("errors, 1/s")
 

@@ -17,7 +17,7 @@ from hack.demo.record import Answer, Chapter, Mark, VersionState
 
 ENDS = frozenset({"Stable", "RolledBack", "Failed", "Rejected", "Skipped"})
 """Phases that nothing but a person or another version moves on from."""
-CALM_ANSWERS = 100
+CALM_ANSWERS = 200
 """Answers to wait for between two chapters: the picture shows quiet traffic between them."""
 
 

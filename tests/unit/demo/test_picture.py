@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from hack.demo.observe import Observer
-from hack.demo.plot import draw, errors_by_second, latency_by_time, steps, turns
+from hack.demo.plot import draw, errors_by_time, latency_by_time, steps, turns
 from hack.demo.record import Answer, Chapter, Mark, Recording, RouteState, VersionState
 from hack.demo.report import rows
 from hack.demo.terminal import Screen, show_table
@@ -30,6 +30,7 @@ RECORDING = Recording(
         Mark(1008.0, "apply", "1.1.0", "applied"),
         Mark(1009.0, "phase", "1.1.0", "Canary"),
         Mark(1016.0, "phase", "1.1.0", "RolledBack"),
+        Mark(1020.0, "phase", "1.1.0", "RolledBack"),
     ],
     services={"a": "1.0.0", "b": "1.1.0"},
     breaches={"1.1.0": 1012.0},
@@ -40,16 +41,16 @@ def test_a_weight_holds_from_the_moment_it_was_seen_to_the_next():
     assert steps(RECORDING, "1.1.0") == ([0.0, 10.0, 15.0, 30.0], [0, 10, 0, 0])
 
 
-def test_errors_are_counted_by_the_second_and_by_who_answered():
-    assert errors_by_second(RECORDING) == {"1.1.0": {10: 2}, "no version": {11: 1}}
+def test_errors_are_counted_by_when_they_were_seen_and_by_who_answered():
+    assert errors_by_time(RECORDING) == {"1.1.0": {10.0: 2}, "no version": {11.5: 1}}
 
 
 def test_latency_is_given_where_there_were_requests():
     assert latency_by_time(RECORDING)[0] == [1.0, 11.0]
 
 
-def test_only_turns_of_the_story_are_named_in_the_picture():
-    assert [(one.version, one.text) for one in turns(RECORDING.marks)] == [
+def test_only_turns_of_the_story_are_named_in_the_picture_and_each_once():
+    assert [(one.at, one.version, one.text) for one in turns(RECORDING.marks)] == [
         ("1.1.0", "applied"),
         ("1.1.0", "rolled back"),
     ]
@@ -107,7 +108,7 @@ async def test_a_log_gets_one_plain_line_for_each_event():
                 screen.show(mark)
 
     lines = printed(show).splitlines()
-    assert len(lines) == 3
+    assert len(lines) == len(RECORDING.marks)
     assert lines[1].split(" s  ")[1].split() == ["1.1.0", "Canary"]
 
 
