@@ -75,6 +75,9 @@ class Rules:
         assert self._world.verdicts.get(name, Verdict.PASS) is Verdict.PASS, f"{name} rose without evidence"
         assert old.step_started_at is not None
         assert now - old.step_started_at >= HOLDS[old.step or 0], f"{name} rose before its time"
+        seen = read_route(self._world.copies[ROUTES].get(KEY))
+        assert seen.in_force, f"{name} rose before the Gateway took the route"
+        assert seen.weights[str(old.inference_service)] == STEPS[old.step or 0]
 
     def _stable(self) -> str | None:
         """Proven last, as the operator sees it; where none is, whoever the route serves."""
@@ -197,7 +200,7 @@ def deleted(world: World) -> list[str]:
 
 TestRollouts = Rollouts.TestCase
 TestRollouts.settings = settings(
-    max_examples=100,
+    max_examples=80,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

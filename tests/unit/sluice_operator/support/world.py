@@ -51,6 +51,8 @@ class World:
         self.verdicts: dict[str, Verdict] = {}
         self.events: list[Event] = []
         self.refused: list[ApiError] = []
+        self.kills: list[int | None] = []
+        """After how many writes the next reconciles are killed, the last first; None lets one live."""
         self.wake_at: datetime | None = None
         """When the operator wants to look again."""
         self.start_operator()
@@ -83,22 +85,23 @@ class World:
             self.copies[plural].follow(self.api.kind(plural))
 
     def reconcile(self, *, lives: int | None = None) -> int:
-        """One reconcile, killed after so many writes; how many it made."""
+        """One reconcile, killed after so many writes; how many it made, and at least 1 if it was killed."""
         before = len(self.api.writes)
-        self.api.lives = lives
+        self.api.lives = self.kills.pop() if self.kills else lives
         try:
             self.wake_at = finish(self._reconciler.reconcile(KEY))
         except ApiError as error:
             self.refused.append(error)  # the queue brings it again
         except KilledError:
             self.start_operator()
+            return max(1, len(self.api.writes) - before)
         finally:
             self.api.lives = None
         return len(self.api.writes) - before
 
     def reconcile_until_idle(self) -> None:
         """What the queue does: again after every change, until there is none."""
-        for _ in range(20):
+        for _ in range(50):
             self.follow(*KINDS)
             if not self.reconcile():
                 return

@@ -1,0 +1,81 @@
+"""Kill the operator anywhere: the next one continues to the same end."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sluice_operator.api.modelversion import Verdict
+from world import World
+
+
+def good(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(300)
+
+
+def bad(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(12)
+    world.verdicts["v2"] = Verdict.FAIL
+    world.live_on(100)
+
+
+def bad_for_a_moment(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(12)
+    world.verdicts["v2"] = Verdict.FAIL
+    world.live_on(1)
+    world.verdicts["v2"] = Verdict.PASS
+    world.live_on(300)
+
+
+def overtaken(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.apply_version("v3")
+    world.live_on(300)
+
+
+def deleted_candidate(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.delete_version("v2")
+    world.live_on(100)
+
+
+def deleted_stable(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.delete_version("v1")
+    world.live_on(300)
+
+
+def deleted_model(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.delete_version("v1", now=True)
+    world.delete_version("v2")
+    world.live_on(100)
+
+
+STORIES = [good, bad, bad_for_a_moment, overtaken, deleted_candidate, deleted_stable, deleted_model]
+
+
+@cache
+def end(story: Callable[[World], None], *kills: int | None) -> tuple[Any, ...]:
+    world = World()
+    world.kills = list(reversed(kills))
+    world.apply_version("v1")
+    world.live_on(10)
+    story(world)
+    return world.statuses(), world.weights(), world.running(), sorted(world.api.kind("inferenceservices"))
+
+
+@pytest.mark.parametrize("story", STORIES)
+@settings(max_examples=10, deadline=None)
+@given(kills=st.lists(st.none() | st.integers(0, 4), max_size=40))
+def test_killed_at_any_writes_it_comes_to_the_same_end(story, kills):
+    assert end(story, *kills) == end(story)
