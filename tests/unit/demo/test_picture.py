@@ -51,8 +51,8 @@ def test_latency_is_given_where_there_were_requests():
 
 def test_only_turns_of_the_story_are_named_in_the_picture_and_each_once():
     assert [(one.at, one.version, one.text) for one in turns(RECORDING.marks)] == [
-        ("1.1.0", "applied"),
-        ("1.1.0", "rolled back"),
+        (1008.0, "1.1.0", "applied"),
+        (1016.0, "1.1.0", "rolled back"),
     ]
 
 
