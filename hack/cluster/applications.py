@@ -60,7 +60,7 @@ def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool
         arguments = {"BASE": images.base_reference(plan, base), "UV_IMAGE": images.reference(plan, images.INSTALLER)}
         # The host's cache spares the download, its certificates let it be made; neither becomes part of the image.
         volumes = {uv_cache(store.shell): _UV_CACHE, _CERTIFICATES: f"{_CERTIFICATES}:ro"}
-        options = ("--layers", *(f"--volume={source}:{target}" for source, target in volumes.items()))
+        options = ("--layers", "--force-rm", *(f"--volume={source}:{target}" for source, target in volumes.items()))
     references = {}
     for name in NAMES:
         build = _builder(name, paths=paths, store=store, arguments=arguments, options=options)

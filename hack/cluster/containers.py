@@ -21,7 +21,7 @@ runtime = "runc"
 
 # chroot: a build needs no more privilege than writing files as root.
 _BUILD = {
-    "podman": ("buildah", "build", "--quiet", "--force-rm", "--isolation=chroot"),
+    "podman": ("buildah", "build", "--quiet", "--isolation=chroot"),
     "docker": ("docker", "build", "--quiet"),
 }
 
@@ -93,7 +93,7 @@ class Store:
     def drop_others(self, name: str) -> None:
         """Remove the other tags of the repository of `name`: earlier states of the same image."""
         repository = name.rpartition(":")[0]
-        others = [other for other in self.names() if other.rpartition(":")[0] == repository and other != name]
+        others = [other for other in list(self.names()) if other.rpartition(":")[0] == repository and other != name]
         for other in others:
             # An image that a container still uses, such as the node that runs, stays until the next time.
             if self.shell.succeeds([self.engine, "image", "rm", other]):

@@ -38,7 +38,7 @@ KIND = GoTool("kind", "kind", "sigs.k8s.io/kind")
 HYPERKUBE = GoTool("kubernetes", "kubernetes", ".", _VERSION)
 KUBECTL = GoTool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", _VERSION)
 PAUSE = GoTool("pause", "pause", ".")
-COREDNS = GoTool("coredns", "coredns", "github.com/coredns/coredns")
+COREDNS = GoTool("coredns", "coredns", ".")
 CONTOUR = GoTool("contour", "contour", "github.com/projectcontour/contour/cmd/contour")
 KSERVE = GoTool("kserve", "kserve", "github.com/kserve/kserve/cmd/manager")
 # Of its two dozen service discoveries only ours: the others bring the SDK of every cloud.
@@ -57,6 +57,12 @@ def add_go_tools(plan: Plan, tools: tuple[GoTool, ...], *, paths: Paths, shell: 
         plan.add(_fetch(tool, paths=paths, shell=shell))
     for tool in tools:
         plan.add(_build(tool, paths=paths, shell=shell))
+
+
+def add_kubectl(plan: Plan, *, paths: Paths) -> None:
+    """Add the link by which the program of all Kubernetes programs is kubectl."""
+    link = FileOutput(paths.bin / KUBECTL.name, lambda part: part.symlink_to(HYPERKUBE.name))
+    plan.add(Step("link kubectl", "debian", (), link, (f"build {HYPERKUBE.name}",)))
 
 
 def module_dir(module: str, *, directory: Path, shell: Shell) -> Path:
@@ -90,7 +96,8 @@ def _build(tool: GoTool, *, paths: Paths, shell: Shell) -> Step:
     words = ["go", "build", "-mod=readonly", "-trimpath", *_tags(tool), "-ldflags", " ".join(linker)]
 
     def build(part: Path) -> None:
-        shell.run([*words, "-o", part, tool.package], log=f"build-{tool.name}", cwd=source, env=_ENVIRONMENT)
+        # The cluster starts beside the compiler, and it is the compiler that can wait.
+        shell.run(["nice", *words, "-o", part, tool.package], log=f"build-{tool.name}", cwd=source, env=_ENVIRONMENT)
 
     output = FileOutput(paths.bin / tool.name, build)
     return Step(f"build {tool.name}", "compile", (source, *words, tool.package), output)

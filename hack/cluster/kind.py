@@ -166,3 +166,22 @@ class Cluster:
     @property
     def _kubectl(self) -> list[str | Path]:
         return [self.paths.bin / "kubectl", "--kubeconfig", self.paths.kubeconfig]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCluster:
+    """Output of a step: the cluster, made once and started again when it does not run.
+
+    Its key is not compared: a cluster holds work, and is never remade because this checkout has changed.
+    """
+
+    cluster: Cluster
+
+    def exists(self, _key: str) -> bool:
+        return self.cluster.exists() and not self.cluster.unfinished() and self.cluster.answers()
+
+    def make(self, _key: str) -> None:
+        if self.cluster.exists() and not self.cluster.unfinished():
+            self.cluster.start()
+        else:
+            self.cluster.create()

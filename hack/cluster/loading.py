@@ -4,11 +4,26 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hack.cluster.kind import NODE, Cluster
 
 _LOG = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImage:
+    """Output of a step: an image in the node. Its name says what is in it, so the key is not compared."""
+
+    cluster: Cluster
+    reference: str
+
+    def exists(self, _key: str) -> bool:
+        return self.reference in self.cluster.node_images()
+
+    def make(self, _key: str) -> None:
+        load(self.cluster, self.reference)
 
 
 def load(cluster: Cluster, reference: str) -> None:

@@ -16,6 +16,7 @@ from hack.cluster.steps import fingerprint
 
 Document = dict[str, Any]
 
+_MARK = "platform"
 _KSERVE_SECRET = "kserve-webhook-server-cert"  # noqa: S105 - the name of a Secret, not one
 _WEBHOOK_HOST = "kserve-webhook-server-service.kserve.svc"
 _WORKLOADS = (
@@ -41,7 +42,15 @@ class Platform:
         self._paths: Paths = cluster.paths
         self._shell: Shell = cluster.shell
 
-    def key(self) -> str:
+    def is_installed(self) -> bool:
+        """Whether the cluster notes that just this platform was installed in it."""
+        return self._cluster.marks().get(_MARK) == self._key()
+
+    def mark(self) -> None:
+        """Note in the cluster that this platform is installed."""
+        self._cluster.mark(_MARK, self._key())
+
+    def _key(self) -> str:
         """Covers all that decides what is installed."""
         tools = (self._paths.tools / name / "go.mod" for name in ("kserve", "contour"))
         here = Path(__file__)

@@ -36,7 +36,7 @@ class Need:
     memory_gib: float
 
 
-COLD = Need(disk_gib=30, memory_gib=6)
+COLD = Need(disk_gib=35, memory_gib=6)
 """Everything is still to be built."""
 WARM = Need(disk_gib=3, memory_gib=1)
 """Only what changed is built, and the cluster may hold its memory already."""
