@@ -49,6 +49,8 @@ def main(arguments: list[str]) -> int:
         return _fail(str(error), status=error.exit_status)
     except KeyboardInterrupt:
         return _fail(_STOPPED, status=StoppedError.exit_status)
+    except PermissionError as error:
+        return _fail(f"No permission for {error.filename}: run the command with sudo -E.", status=3)
     except OSError as error:
         if not is_no_space(error):
             raise
