@@ -93,6 +93,13 @@ def _window(history: tuple[Round, ...], end: int, since: float) -> _Window:
     return _Window(last.at, last.total - base.total, last.bad - base.bad)
 
 
+def _requests_since(history: tuple[Round, ...], began: float) -> float:
+    """Requests counted after the first round that lies wholly within a step."""
+    if history[0].at >= began:
+        return history[-1].total
+    return history[-1].total - next((r.total for r in history if r.at >= began), history[-1].total)
+
+
 def _judge_limit(gate: Gate, history: tuple[Round, ...], *, step_started_at: float | None, now: float) -> GateResult:
     if not history:
         return _without(gate, Verdict.NO_DATA, "no scrape yet")
@@ -109,8 +116,7 @@ def _judge_limit(gate: Gate, history: tuple[Round, ...], *, step_started_at: flo
             break
         over += 1
     latest = checks[-1]
-    since = max(latest.at - span, step_started_at or 0.0)
-    in_step = _window(history, len(history) - 1, since)
+    in_step = min(latest.total, _requests_since(history, step_started_at or 0.0))
     verdict, message = _verdict(limit, latest=latest, in_step=in_step, over=over)
     return GateResult(
         name=gate.name,
@@ -123,7 +129,7 @@ def _judge_limit(gate: Gate, history: tuple[Round, ...], *, step_started_at: flo
     )
 
 
-def _verdict(limit: Limit, *, latest: _Window, in_step: _Window, over: int) -> tuple[Verdict, str]:
+def _verdict(limit: Limit, *, latest: _Window, in_step: float, over: int) -> tuple[Verdict, str]:
     share = f"{latest.bad / latest.total:.1%}" if latest.total else "none"
     seen = (
         f"{latest.bad:.0f} of {latest.total:.0f} requests ({share}) bad within {format_duration(limit.window)}, "
@@ -133,6 +139,6 @@ def _verdict(limit: Limit, *, latest: _Window, in_step: _Window, over: int) -> t
         return Verdict.FAIL, f"{seen}, in {over} checks in a row"
     if over:
         return Verdict.NO_DATA, f"{seen}, in {over} of {limit.checks} checks"
-    if in_step.total < limit.min_requests:
-        return Verdict.NO_DATA, f"{in_step.total:.0f} of {limit.min_requests} requests needed in this step"
+    if in_step < limit.min_requests:
+        return Verdict.NO_DATA, f"{in_step:.0f} of {limit.min_requests} requests needed in this step"
     return Verdict.PASS, seen
