@@ -17,7 +17,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 DURATION_PATTERN = r"^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?([0-9]{1,5}ms)?$"
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
-_DURATION = re.compile(r"^(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,5})s)?(?:(\d{1,5})ms)?$")
+_DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?(?:([0-9]{1,5})ms)?")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -28,7 +28,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    match = _DURATION.match(value) if isinstance(value, str) else None
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None or not any(match.groups()):
         raise ValueError(f"{value!r} is not a duration such as 30s, 5m or 250ms")
     hours, minutes, seconds, millis = (int(part or 0) for part in match.groups())
