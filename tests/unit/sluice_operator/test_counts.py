@@ -1,5 +1,7 @@
 """Counters of several pods become requests counted round by round."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from sluice_operator.analysis.counts import History, PodHistory, Round, Scrape, rounds
@@ -83,7 +85,7 @@ def test_counts_only_grow_and_time_only_passes(histories):
         History(since=SINCE, pods=tuple(growing(f"p{n}", increases) for n, increases in enumerate(histories)))
     )
 
-    for before, now in zip(found, found[1:], strict=False):
+    for before, now in pairwise(found):
         assert now.at >= before.at
         assert now.total >= before.total
         assert now.bad >= before.bad

@@ -1,0 +1,175 @@
+"""The CRD says exactly what the models say, in the subset of JSON schema that the API server takes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+import yaml
+from pydantic import BaseModel, Field
+from sluice_operator.api.crd import modelversion_crd
+from sluice_operator.api.modelversion import ModelVersionSpec
+from sluice_operator.api.schema import NotStructuralError, structural_schema
+
+ROOT = Path(__file__).parents[3]
+VERSION = modelversion_crd()["spec"]["versions"][0]
+SCHEMA = VERSION["schema"]["openAPIV3Schema"]
+MANIFESTS = sorted((ROOT / "examples/sms/manifests").glob("*.yaml"))
+
+
+def nodes(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield path, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from nodes(child, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from nodes(schema[key], f"{path}[]")
+
+
+FIELDS = list(nodes(SCHEMA["properties"]["spec"], "spec")) + list(nodes(SCHEMA["properties"]["status"], "status"))
+
+
+def test_what_is_generated_is_what_is_committed():
+    done = subprocess.run(
+        [sys.executable, "-m", "hack.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("path", "field"), [(path, field) for path, field in FIELDS if not path.endswith("[]")])
+def test_every_field_explains_itself_to_kubectl_explain(path, field):
+    assert field.get("description"), path
+
+
+def test_the_schema_is_structural():
+    for path, field in FIELDS:
+        assert "type" in field or field.get("x-kubernetes-int-or-string"), path
+        assert not {"$ref", "$defs", "anyOf", "oneOf", "allOf", "title", "const"} & field.keys(), path
+        assert not ("properties" in field and "additionalProperties" in field), path
+
+
+def test_everything_people_write_is_bounded_so_that_the_cost_of_its_rules_is():
+    for path, field in FIELDS:
+        if not path.startswith("spec"):
+            continue
+        if field.get("type") == "string" and "enum" not in field:
+            assert "maxLength" in field, path
+        if field.get("type") == "array":
+            assert "maxItems" in field, path
+        if "additionalProperties" in field:
+            assert "maxProperties" in field, path
+
+
+def test_columns_show_fields_that_exist():
+    known = {"." + path.replace("[]", "") for path, _ in FIELDS} | {".metadata.creationTimestamp"}
+    for column in VERSION["additionalPrinterColumns"]:
+        plain = column["jsonPath"].replace("[*]", "").replace("[?(@.type=='Ready')]", "")
+        if plain.count(".") == 2:
+            assert plain in known, column
+
+
+def test_the_shape_of_a_pod_and_what_identifies_a_version_are_immutable():
+    spec = SCHEMA["properties"]["spec"]
+    said = [rule["message"].split()[0] for rule in spec["x-kubernetes-validations"]]
+    assert said == ["model", "version", "source", "lineage"]
+    predictor = spec["properties"]["predictor"]
+    frozen = {r["message"].split()[0] for r in predictor["x-kubernetes-validations"] if "immutable" in r["message"]}
+    assert frozen == predictor["properties"].keys() - {"minReplicas", "maxReplicas"}
+
+
+# What has no counterpart is refused
+
+
+class Tree(BaseModel):
+    children: "list[Tree]"
+
+
+class Union(BaseModel):
+    value: int | str
+
+
+class Nested(BaseModel):
+    inner: list[Union]
+
+
+class Untyped(BaseModel):
+    anything: Any
+
+
+class Pair(BaseModel):
+    pair: tuple[int, str]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Tree, r"Tree\.children\[\]: Tree contains itself"),
+        (Union, r"Union\.value: a union of 2 types"),
+        (Nested, r"Nested\.inner\[\]\.value: a union of 2 types"),
+        (Untyped, r"Untyped\.anything: no type"),
+        (Pair, r"Pair\.pair: \['prefixItems'\]"),
+    ],
+)
+def test_a_field_without_a_counterpart_is_refused_by_its_path(model, message):
+    with pytest.raises(NotStructuralError, match=message):
+        structural_schema(model)
+
+
+class Mild(BaseModel):
+    """A description."""
+
+    optional: str | None = None
+    share: Annotated[float, Field(gt=0, lt=1)]
+    one: Literal["only"]
+    by_name: dict[str, int] = {}
+
+
+def test_what_has_an_exact_counterpart_is_rewritten():
+    made = structural_schema(Mild)["properties"]
+
+    assert made["optional"] == {"type": "string"}
+    assert made["share"] == {
+        "type": "number", "minimum": 0, "exclusiveMinimum": True, "maximum": 1, "exclusiveMaximum": True
+    }  # fmt: skip
+    assert made["one"] == {"type": "string", "enum": ["only"]}
+    assert made["by_name"] == {"type": "object", "additionalProperties": {"type": "integer"}}, "absent means empty"
+
+
+# Examples
+
+
+def unknown(value: Any, schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Fields that the schema does not know: the API server would prune them without a word."""
+    if isinstance(value, dict) and "properties" in schema:
+        for key, child in value.items():
+            if key not in schema["properties"]:
+                yield f"{path}.{key}"
+            else:
+                yield from unknown(child, schema["properties"][key], f"{path}.{key}")
+    if isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from unknown(child, schema.get("items", {}), f"{path}[{number}]")
+
+
+def documents() -> list[Any]:
+    found = []
+    for path in MANIFESTS:
+        for number, document in enumerate(yaml.safe_load_all(path.read_text())):
+            if document and document["kind"] == "ModelVersion":
+                found.append(pytest.param(document, id=f"{path.name}-{number}"))
+    return found
+
+
+def test_there_are_examples():
+    assert documents()
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_example_says_only_what_the_schema_knows(document):
+    spec = ModelVersionSpec.model_validate(document["spec"])
+
+    assert list(unknown(document["spec"], SCHEMA["properties"]["spec"], "spec")) == []
+    assert spec.model == document["spec"]["model"]
