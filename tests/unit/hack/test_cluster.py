@@ -104,7 +104,11 @@ def test_names_of_images_are_read_from_their_record(tmp_path: Path) -> None:
         (UnmetNeedError("podman is not installed"), 3, "podman is not installed"),
         (BusyError("another run is at work"), 4, "another run is at work"),
         (OSError(errno.ENOSPC, "No space left on device"), 5, "No space left on the file system of"),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/.cache"), 3, "No permission for /root/.cache"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/var/cache/sluice"),
+            3,
+            "No permission for /var/cache/sluice",
+        ),
         (KeyboardInterrupt(), 130, "run the same command again"),
     ],
 )
