@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -56,7 +56,10 @@ async def _demo(console: Console, *, began: float, picture: Path | None) -> int:
     recording, failure = await _perform(console, cluster)
     table = rows(recording, scene.CHAPTERS)
     wrong = [failure] if failure else otherwise(table, outside(recording, scene.CHAPTERS), within=ROLLBACK_WITHIN_S)
-    _write(recording, table, build_s=build_s, picture=picture)
+    environment = measure.environment(kubernetes=await cluster.version())
+    _write(recording, table, build_s=build_s, environment=environment)
+    if picture is not None:
+        shutil.copyfile(OUTPUT / "rollout.svg", picture)
     terminal.show_table(console, table)
     _epilogue(console, recording)
     for line in wrong:
@@ -85,7 +88,9 @@ async def _perform(console: Console, cluster: Cluster) -> tuple[Recording, str]:
             raise
 
 
-def _write(recording: Recording, table: Sequence[Row], *, build_s: float, picture: Path | None) -> None:
+def _write(
+    recording: Recording, table: Sequence[Row], *, build_s: float, environment: Mapping[str, str | int | float]
+) -> None:
     summary = {
         "figures": figures(
             table=table,
@@ -95,22 +100,22 @@ def _write(recording: Recording, table: Sequence[Row], *, build_s: float, pictur
             story_s=recording.ended - recording.started,
             accuracy=measure.accuracies(TRAINED),
         ),
-        "environment": measure.environment(),
+        "environment": environment,
         "rows": [dataclasses.asdict(row) for row in table],
     }
     OUTPUT.mkdir(parents=True, exist_ok=True)
     (OUTPUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     draw(recording, scene.CHAPTERS, OUTPUT / "rollout.svg")
-    if picture is not None:
-        shutil.copyfile(OUTPUT / "rollout.svg", picture)
 
 
 def _epilogue(console: Console, recording: Recording) -> None:
     failed = sum(not one.ok for one in recording.answers)
     console.print(
-        f"\n{len(recording.answers)} requests in {recording.ended - recording.started:.0f} s, {failed} errors, "
-        f"{len(outside(recording, scene.CHAPTERS))} of them not by the version that was taken back for them"
+        f"\n{len(recording.answers)} requests in {recording.ended - recording.started:.0f} s: {failed} errors, "
+        f"{len(outside(recording, scene.CHAPTERS))} that clients should not have seen"
     )
+    if recording.held_back:
+        console.print(f"{recording.held_back} requests were not sent: too many others waited for their answers")
     console.print(f"picture: {OUTPUT / 'rollout.svg'}   figures: {OUTPUT / 'summary.json'}")
     console.print("\nThe cluster is up. Next, try:")
     for command in ("get mv", f"describe mv {scene.MODEL}-1-1-0", "explain modelversion.spec"):

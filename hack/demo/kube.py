@@ -85,6 +85,11 @@ class Cluster:
             raise KubectlError(f"kubectl {' '.join(arguments)}: {lines[-1]}")
         return out.decode()
 
+    async def version(self) -> str:
+        """The version of the API server, such as v1.35.4."""
+        version: str = json.loads(await self.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
+        return version
+
     async def apply(self, manifest: Mapping[str, Any]) -> None:
         await self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 

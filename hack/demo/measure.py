@@ -37,14 +37,15 @@ async def breaches(
     return found
 
 
-def environment() -> dict[str, str | int | float]:
-    """What the figures were measured on: size and versions, no names of hosts, no paths."""
+def environment(*, kubernetes: str) -> dict[str, str | int | float]:
+    """What the figures were measured on: size and versions, the cluster's as given; no names of hosts, no paths."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    packages = {name: importlib.metadata.version(name) for name in ("kserve", "torch", "transformers")}
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
     return {
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(memory / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
+        "kubernetes": kubernetes,
         "python": platform.python_version(),
         **packages,
     }

@@ -55,6 +55,7 @@ def install_command(kubeconfig: Path, *, images: dict[str, str]) -> list[str]:
         *("upgrade", "--install", "sluice", "helm/sluice", "--namespace=sluice-system", "--create-namespace"),
         *(f"--set=image.{name}={images[name]}" for name in ("operator", "predictor")),
         *(f"--set={value}" for value in PACE),
+        "--hide-notes",
         "--wait",
     ]
 

@@ -155,8 +155,9 @@ def unlike(chapter: Chapter, state: VersionState | None) -> str:
     """One line on how a version differs from what the story expects of it, in the version's own words."""
     if state is None:
         return f"{chapter.version} was expected {chapter.outcome}, but there is no such ModelVersion"
-    said = [state.sentence, *state.conditions]
-    words = "; ".join(one for one in said if one)
+    # Conditions often say the same sentence again.
+    news = [one for one in state.conditions if not state.sentence or state.sentence not in one]
+    words = "; ".join(one for one in [state.sentence, *news] if one)
     return f"{chapter.version} was expected {chapter.outcome}, is {state.phase or 'without a phase'}" + (
         f": {words}" if words else ""
     )

@@ -35,7 +35,8 @@ class FakeOperator:
     async def apply(self, manifest):
         version = manifest["version"]
         self.applied.append(version)
-        self.say(version, phase="Deploying")
+        starting = {"type": "Ready", "status": "False", "reason": "Starting", "message": "pulling"}
+        self.say(version, phase="Deploying", conditions=[starting])
         end = self.ends.get(version)
         if end is None:
             return
@@ -124,9 +125,17 @@ async def test_every_turn_is_announced_as_it_happens():
 
 
 async def test_a_version_that_comes_to_another_end_is_named_with_its_own_words():
-    line = await otherwise({"1.1.0": {"phase": "Stable", "message": "all gates pass"}})
+    conditions = [
+        {"type": "Ready", "status": "True", "reason": "Stable", "message": "all gates pass"},
+        {"type": "Stalled", "status": "False", "reason": "None", "message": ""},
+    ]
 
-    assert line == "1.1.0 was expected RolledBack, is Stable: all gates pass; look at: kubectl describe mv sms-1.1.0"
+    line = await otherwise({"1.1.0": {"phase": "Stable", "message": "all gates pass", "conditions": conditions}})
+
+    assert line == (
+        "1.1.0 was expected RolledBack, is Stable: all gates pass; Stalled=False (None: ); "
+        "look at: kubectl describe mv sms-1.1.0"
+    )
 
 
 async def test_a_version_that_was_taken_back_for_another_reason_is_named():
@@ -138,7 +147,7 @@ async def test_a_version_that_was_taken_back_for_another_reason_is_named():
 async def test_a_version_that_comes_to_no_end_is_named_at_the_deadline_with_its_conditions():
     line = await otherwise({"1.3.0": None})
 
-    assert line.startswith("1.3.0 was expected Stable, is Deploying after 0 s")
+    assert line.startswith("1.3.0 was expected Stable, is Deploying: Ready=False (Starting: pulling) after 0 s")
     assert line.endswith("look at: kubectl describe mv sms-1.3.0")
 
 
