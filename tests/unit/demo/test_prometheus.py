@@ -32,14 +32,8 @@ async def server():
 
 
 @pytest.fixture
-async def prometheus(server):
-    app = web.Application()
-    app.router.add_post("/api/v1/query", server.query)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield Prometheus(f"http://127.0.0.1:{runner.addresses[0][1]}", "default", "sms")
-    await runner.cleanup()
+async def prometheus(server, serve):
+    return Prometheus(await serve("/api/v1/query", server.query), "default", "sms")
 
 
 async def test_errors_are_answers_with_a_servers_status(server, prometheus):

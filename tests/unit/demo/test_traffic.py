@@ -32,17 +32,9 @@ async def server():
 
 
 @pytest.fixture
-async def url(server):
-    app = web.Application()
-    app.router.add_post("/predict", server.predict)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    yield f"http://127.0.0.1:{port}/predict"
+async def url(server, serve):
+    yield await serve("/predict", server.predict) + "/predict"
     server.release.set()
-    await runner.cleanup()
 
 
 async def until(condition):
