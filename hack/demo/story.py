@@ -29,7 +29,6 @@ class Client(Protocol):
     """What the story needs of the traffic."""
 
     def start(self) -> None: ...
-    def mark(self, name: str) -> None: ...
     async def probe(self) -> Answer: ...
     async def more(self, count: int) -> None: ...
 
@@ -137,7 +136,6 @@ async def _within(stage: Stage, wait: Any, otherwise: str) -> None:
 
 
 def _mark(stage: Stage, kind: str, version: str, text: str) -> None:
-    stage.traffic.mark(f"{kind} {version}")
     stage.announce(Mark(at=time.time(), kind=kind, version=version, text=text))
 
 

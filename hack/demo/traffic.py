@@ -45,7 +45,6 @@ class Traffic:
     def __init__(self, target: Target, texts: Iterator[str]) -> None:
         self.target = target
         self.answers: list[Answer] = []
-        self.marks: dict[str, float] = {}
         self.held_back = 0
         self._texts = texts
         self._flying: set[asyncio.Task[None]] = set()
@@ -78,10 +77,6 @@ class Traffic:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    def mark(self, name: str) -> None:
-        """Write down when something happened, for questions about before and after."""
-        self.marks[name] = time.time()
 
     async def probe(self) -> Answer:
         """One request that is not part of the record: does anything answer yet?"""

@@ -61,9 +61,6 @@ class FakeOperator:
     def start(self):
         self.started_after = list(self.applied)
 
-    def mark(self, name):
-        pass
-
     async def probe(self):
         return self.answer
 
