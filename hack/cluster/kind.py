@@ -105,19 +105,25 @@ class Cluster:
         self.paths.kubeconfig.unlink(missing_ok=True)
         self._unfinished.unlink(missing_ok=True)
 
-    def start(self) -> None:
+    def start(self) -> bool:
         """Start the node if it does not run, as after a reboot, and wait for its API server.
+
+        Returns:
+            False for a node that cannot come back: its processes were killed, and the engine still calls it running.
 
         Raises:
             ClusterError: It did not answer in time.
         """
-        self.shell.run([self.engine, "start", NODE], log="kind")
+        self.shell.succeeds([self.engine, "start", NODE])
+        if not self.shell.succeeds([self.engine, "exec", NODE, "true"]):
+            return False
         self.write_kubeconfig()
         deadline = time.monotonic() + _READY_S
         while not self.answers():
             if time.monotonic() > deadline:
                 raise ClusterError("The cluster does not answer: run `python -m hack.cluster down`, then `up`.")
             time.sleep(1)
+        return True
 
     def write_kubeconfig(self) -> None:
         """Write build/kubeconfig; kind has merged the same into the user's own."""
@@ -170,7 +176,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class RunningCluster:
-    """Output of a step: the cluster, made once and started again when it does not run.
+    """Output of a step: the cluster, made once, started again when it does not run, and made anew when it is dead.
 
     Its key is not compared: a cluster holds work, and is never remade because this checkout has changed.
     """
@@ -181,7 +187,6 @@ class RunningCluster:
         return self.cluster.exists() and not self.cluster.unfinished() and self.cluster.answers()
 
     def make(self, _key: str) -> None:
-        if self.cluster.exists() and not self.cluster.unfinished():
-            self.cluster.start()
-        else:
+        usable = self.cluster.exists() and not self.cluster.unfinished()
+        if not usable or not self.cluster.start():
             self.cluster.create()
