@@ -55,10 +55,16 @@ class PrometheusClient:
         form = {"query": query, "time": f"{at:.3f}"}
         try:
             async with self._session.post(self._url, data=form, timeout=self._timeout) as response:
-                body = json.loads(await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                status, raw = response.status, await response.read()
+            body = json.loads(raw)
+        except json.JSONDecodeError as error:
+            raise PrometheusError(f"HTTP {status} with an answer that is not JSON") from error
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
             raise PrometheusError(f"{type(error).__name__}: {error}") from error
-        return _parse(body)
+        series = _parse(body)
+        if status != 200:
+            raise PrometheusError(f"HTTP {status}")
+        return series
 
 
 def _parse(body: Any) -> list[Series]:
