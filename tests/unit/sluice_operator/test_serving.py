@@ -216,7 +216,7 @@ def waiting(reason, message=None, *, said=None):
     ("container", "problem"),
     [
         (waiting("ImagePullBackOff", "no such image"), "ImagePullBackOff: no such image"),
-        (waiting("CreateContainerConfigError", 'secret "s" not found'), 'CreateContainerConfigError: secret "s" not found'),
+        (waiting("CreateContainerConfigError", "no secret s"), "CreateContainerConfigError: no secret s"),
         (
             waiting("CrashLoopBackOff", "back-off 5m0s restarting", said="digest is not sha256:aaa\n"),
             "CrashLoopBackOff: digest is not sha256:aaa",
@@ -247,11 +247,9 @@ def test_a_download_that_fails_is_told_too():
 
 
 def test_kserves_own_word_is_passed_on_where_there_is_no_pod():
-    failed = service(
-        ready="False", modelStatus={"lastFailureInfo": {"reason": "NoSupportingRuntime", "message": "no r"}}
-    )
+    failed = service(ready="False", modelStatus={"lastFailureInfo": {"reason": "NoRuntime", "message": "no r"}})
 
-    assert read(failed).problem == "NoSupportingRuntime: no r"
+    assert read(failed).problem == "NoRuntime: no r"
 
 
 def test_a_long_problem_is_cut():
