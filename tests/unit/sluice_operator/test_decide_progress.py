@@ -80,8 +80,42 @@ def test_a_new_version_is_deployed_while_stable_keeps_all_traffic():
     assert plan.statuses["v2"].phase is Phase.DEPLOYING
 
 
-def test_a_ready_candidate_begins_with_the_first_step():
+def known(name="v2", *, created=10, since=18):
+    """A ready candidate that the Gateway has had in its route, at weight 0, since a moment."""
+    return version(name, created=created, now=status(Phase.DEPLOYING, step_started_at=after(since)))
+
+
+def test_a_ready_candidate_is_in_the_route_at_0_before_it_gets_a_request():
     plan = decide(snapshot(stable(), version("v2", created=10), route=route(v1=100)), after(20))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.statuses["v2"].phase is Phase.DEPLOYING
+    assert plan.statuses["v2"].step_started_at is None
+
+
+def test_the_gateway_has_time_to_learn_of_a_candidates_pods():
+    taken = snapshot(stable(), version("v2", created=10), route=route(v1=100, v2=0))
+    plan = decide(taken, after(20))
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.wake_at == after(22)
+
+    seen = version("v2", created=10, now=plan.statuses["v2"])
+    early = decide(snapshot(stable(), seen, route=route(v1=100, v2=0)), after(21))
+    assert weights(early) == {"v1": 100, "v2": 0}
+    assert early.statuses["v2"] == plan.statuses["v2"]
+    assert weights(decide(snapshot(stable(), seen, route=route(v1=100, v2=0)), after(22))) == {"v1": 95, "v2": 5}
+
+
+def test_a_candidate_that_fails_while_the_gateway_learns_of_it_has_the_whole_time_to_become_ready_again():
+    now = status(Phase.DEPLOYING, step_started_at=after(18), next_transition_at=after(20))
+    gone = version("v2", created=10, now=now, ready=False)
+    plan = decide(snapshot(stable(), gone, route=route(v1=100, v2=0)), after(21))
+    assert plan.statuses["v2"].phase is Phase.DEPLOYING
+    assert plan.statuses["v2"].next_transition_at > after(22)
+
+
+def test_a_ready_candidate_begins_with_the_first_step():
+    plan = decide(snapshot(stable(), known(), route=route(v1=100, v2=0)), after(20))
 
     said = plan.statuses["v2"]
     assert weights(plan) == {"v1": 95, "v2": 5}
@@ -186,8 +220,8 @@ def test_a_superseded_version_is_not_stopped_while_the_route_is_not_read_back():
 
 
 def test_a_new_version_after_a_promotion_is_compared_with_the_new_stable():
-    third = version("v3", created=300)
-    plan = decide(snapshot(stable(), promoted(), third, route=route(v2=100)), after(310))
+    third = known("v3", created=300, since=305)
+    plan = decide(snapshot(stable(), promoted(), third, route=route(v2=100, v3=0)), after(310))
 
     assert weights(plan) == {"v2": 95, "v3": 5}
     assert plan.run == ("v2", "v3")
@@ -197,7 +231,7 @@ def test_a_new_version_after_a_promotion_is_compared_with_the_new_stable():
 
 
 def test_the_settings_are_frozen_when_the_attempt_starts():
-    begun = decide(snapshot(stable(), version("v2", created=10), route=route(v1=100)), after(20))
+    begun = decide(snapshot(stable(), known(), route=route(v1=100, v2=0)), after(20))
     frozen = begun.statuses["v2"].effective_rollout
     assert [step.weight for step in frozen.steps] == [5, 50]
 

@@ -173,7 +173,7 @@ def test_a_candidate_without_endpoints_loses_its_traffic_at_once_and_keeps_its_s
 
 
 def test_a_candidate_that_is_back_starts_the_same_step_again():
-    now = status(Phase.DEPLOYING, step=1, next_transition_at=after(161))
+    now = status(Phase.DEPLOYING, step=1, step_started_at=after(128), next_transition_at=after(130))
     seen = snapshot(stable(), version("v2", created=10, now=now), route=route(v1=100, v2=0))
 
     plan = decide(seen, after(130))

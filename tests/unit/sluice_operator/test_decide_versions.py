@@ -266,7 +266,8 @@ def test_a_candidate_beside_a_stable_that_cannot_be_read_gets_no_more_than_its_s
 
 
 def test_a_candidate_beside_a_backend_without_a_version_is_not_taken_for_a_first_version():
-    seen = snapshot(version("v2", created=10), orphans=("v1-be",), route=route(v1=100))
+    known = version("v2", created=10, now=status(Phase.DEPLOYING, step_started_at=after(99)))
+    seen = snapshot(known, orphans=("v1-be",), route=route(v1=100, v2=0))
 
     assert weights(decide(seen, after(101))) == {"v1": 95, "v2": 5}
 

@@ -232,7 +232,7 @@ class ModelVersionStatus(ApiModel):
     step: Annotated[int, Field(ge=0, le=20)] | None = None
     """The step of the rollout, from 0; the number of steps in probation."""
     step_started_at: datetime | None = None
-    """When the step started."""
+    """When the step started; before the first, when the Gateway began to learn of the version's pods."""
     next_transition_at: datetime | None = None
     """When the current wait can end: the hold of a step, or the deadline to become ready."""
     gates: Annotated[

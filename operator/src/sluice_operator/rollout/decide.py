@@ -185,7 +185,7 @@ def _table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now: dat
         return None
     stable, candidate = roles.stable, roles.candidate
     weights: dict[str, int] = {}
-    if candidate is not None and moves[candidate.name].weight > 0:
+    if candidate is not None and (moves[candidate.name].weight > 0 or moves[candidate.name].listed):
         weights[candidate.backend.name] = moves[candidate.name].weight
     rest = 100 - sum(weights.values())
     serves = roles.holder or (stable.backend.name if stable is not None else None)
