@@ -1,0 +1,145 @@
+"""What goes to the API server, and what its refusals become."""
+
+import asyncio
+
+import pytest
+from kubernetes.aio.client import ApiClient, Configuration
+from scripted_api import WIDGETS, ScriptedApi, page, refuses, says, serving, streams, widget
+from sluice_operator.kube.errors import (
+    ConflictError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from sluice_operator.kube.gateway import Gateway, Resource
+
+BODY = {"metadata": {"name": "w", "namespace": "default"}, "spec": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, InvalidError),
+        (403, InvalidError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (410, GoneError),
+        (422, InvalidError),
+        (429, UnavailableError),
+        (500, UnavailableError),
+        (503, UnavailableError),
+    ],
+)
+async def test_a_refusal_carries_the_servers_own_words(status, error):
+    async with serving(ScriptedApi([refuses(status, "spec.model is immutable")])) as gateway:
+        with pytest.raises(error, match=f"^{status} spec.model is immutable$"):
+            await gateway.apply(WIDGETS, BODY)
+
+
+async def test_what_a_proxy_answers_is_told_by_its_beginning():
+    async with serving(ScriptedApi([says("<html>bad gateway</html>" + "x" * 1000, status=502)])) as gateway:
+        with pytest.raises(UnavailableError, match="<html>bad gateway") as caught:
+            await gateway.get(WIDGETS, namespace="default", name="w")
+    assert len(str(caught.value)) < 300
+
+
+async def test_an_answer_that_is_not_json_is_none():
+    async with serving(ScriptedApi([says("<html>welcome</html>")])) as gateway:
+        with pytest.raises(UnavailableError, match="JSON"):
+            await gateway.get(WIDGETS, namespace="default", name="w")
+
+
+async def test_nobody_listening_is_unavailable():
+    async with ApiClient(Configuration(host="http://127.0.0.1:9")) as client:
+        with pytest.raises(UnavailableError):
+            await Gateway(client).get(WIDGETS, namespace="default", name="w")
+
+
+async def test_spec_and_status_are_applied_in_the_name_of_two_managers():
+    api = ScriptedApi([says(BODY)])
+    async with serving(api) as gateway:
+        await gateway.apply(WIDGETS, BODY)
+        await gateway.apply(WIDGETS, BODY, sub="status")
+
+    spec, status = api.asked
+    assert (spec.method, spec.path) == ("PATCH", "/apis/demo.example.com/v1/namespaces/default/widgets/w")
+    assert spec.query == {"fieldManager": "sluice", "force": "true"}
+    assert spec.content_type == "application/apply-patch+yaml"
+    assert spec.body == BODY
+    assert status.path.endswith("/widgets/w/status")
+    assert status.query["fieldManager"] == "sluice-status"
+
+
+async def test_objects_are_created_patched_and_deleted_where_they_belong():
+    api = ScriptedApi([says(BODY)])
+    async with serving(api) as gateway:
+        await gateway.create(WIDGETS, namespace="default", body=BODY)
+        await gateway.merge_patch(WIDGETS, namespace="default", name="w", body={"metadata": {"finalizers": []}})
+        await gateway.delete(WIDGETS, namespace="default", name="w")
+
+    assert [(a.method, a.path.removeprefix("/apis/demo.example.com/v1")) for a in api.asked] == [
+        ("POST", "/namespaces/default/widgets"),
+        ("PATCH", "/namespaces/default/widgets/w"),
+        ("DELETE", "/namespaces/default/widgets/w"),
+    ]
+    assert api.asked[1].content_type == "application/merge-patch+json"
+
+
+@pytest.mark.parametrize("name", ["../secrets", "a/b", "a?b=c", "a#b", "%2e%2e"])
+async def test_a_name_cannot_reach_another_path(name):
+    path = WIDGETS.path(namespace="default", name=name)
+
+    assert path.startswith("/apis/demo.example.com/v1/namespaces/default/widgets/")
+    assert path.count("/") == 7
+    assert "?" not in path
+    assert "#" not in path
+
+
+def test_the_core_group_has_a_path_of_its_own():
+    assert Resource("", "v1", "pods").path() == "/api/v1/pods"
+
+
+async def test_a_watch_gives_events_as_they_come():
+    came, went = {"type": "ADDED", "object": widget("a", 1)}, {"type": "DELETED", "object": widget("a", 2)}
+    api = ScriptedApi([streams(came, went)])
+    async with serving(api) as gateway, gateway.watch(WIDGETS, {"watch": "true"}, idle=5) as events:
+        seen = [event["type"] async for event in events]
+
+    assert seen == ["ADDED", "DELETED"]
+    assert api.asked[0].query == {"watch": "true"}
+
+
+async def test_a_watch_that_is_silent_too_long_ends():
+    over = asyncio.Event()
+    async with serving(ScriptedApi([streams(then=over.wait)])) as gateway:
+        with pytest.raises(UnavailableError):
+            async with gateway.watch(WIDGETS, {}, idle=0.05) as events:
+                async for _ in events:
+                    pass
+        over.set()
+
+
+async def test_a_watch_that_is_cut_is_an_error_of_ours():
+    api = ScriptedApi([streams({"type": "ADDED", "object": widget("a", 1)}, cut=True)])
+    async with serving(api) as gateway:
+        with pytest.raises(UnavailableError):
+            async with gateway.watch(WIDGETS, {}, idle=5) as events:
+                async for _ in events:
+                    pass
+
+
+async def test_a_watch_that_is_refused_says_why():
+    async with serving(ScriptedApi([refuses(410, "too old")])) as gateway:
+        with pytest.raises(GoneError, match="too old"):
+            async with gateway.watch(WIDGETS, {}, idle=5):
+                raise AssertionError("it was refused")
+
+
+async def test_a_page_is_asked_for_as_it_is():
+    api = ScriptedApi([page(widget("a", 1))])
+    async with serving(api) as gateway:
+        found = await gateway.list(WIDGETS, {"limit": "500", "continue": "abc"})
+
+    assert [item["metadata"]["name"] for item in found["items"]] == ["a"]
+    assert api.asked[0].query == {"limit": "500", "continue": "abc"}

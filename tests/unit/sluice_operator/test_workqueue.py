@@ -1,0 +1,179 @@
+"""client-go's contract: a key waits at most once, is worked on by at most one worker, and no change is ever lost."""
+
+import asyncio
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sluice_operator.kube.workqueue import QueueState, WorkQueue
+
+KEYS = st.sampled_from("abcd")
+
+
+class Queue(RuleBasedStateMachine):
+    """A queue beside the simplest account of what it owes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: QueueState[str] = QueueState()
+        self.now = 0.0
+        self.busy: set[str] = set()
+        self.waiting: set[str] = set()
+        self.later: dict[str, float] = {}
+        self.failures: dict[str, int] = {}
+
+    @rule(key=KEYS)
+    def add(self, key: str) -> None:
+        self.queue.add(key)
+        self.waiting.add(key)
+
+    @rule(key=KEYS, delay=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
+    def add_after(self, key: str, delay: float) -> None:
+        self.queue.add_after(key, delay, self.now)
+        self.later[key] = min(self.later.get(key, float("inf")), self.now + delay)
+
+    @rule(key=KEYS)
+    def add_failed(self, key: str) -> None:
+        self.queue.add_failed(key, self.now)
+        delay = 0.005 * 2.0 ** self.failures.get(key, 0)
+        self.failures[key] = self.failures.get(key, 0) + 1
+        self.later[key] = min(self.later.get(key, float("inf")), self.now + delay)
+
+    @rule(key=KEYS)
+    def forget(self, key: str) -> None:
+        self.queue.forget(key)
+        self.failures.pop(key, None)
+
+    @rule(seconds=st.sampled_from([0.001, 0.1, 1.0, 10.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def take(self) -> None:
+        key = self.queue.take(self.now)
+        due = {late for late, at in self.later.items() if at <= self.now}
+        self.waiting |= due
+        for late in due:
+            del self.later[late]
+        if key is None:
+            assert self.waiting <= self.busy, "somebody waits although nobody works on it"
+            return
+        assert key not in self.busy, "two workers have one key"
+        assert key in self.waiting, "nobody asked for this key"
+        self.waiting.remove(key)
+        self.busy.add(key)
+
+    @precondition(lambda self: self.busy)
+    @rule(data=st.data())
+    def done(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.busy)))
+        self.queue.done(key)
+        self.busy.remove(key)
+
+    @invariant()
+    def the_next_delay_is_known(self) -> None:
+        due = self.queue.next_due()
+        if self.later:
+            assert due is not None
+            assert due <= min(self.later.values())
+
+    def teardown(self) -> None:
+        owed = self.waiting | self.later.keys()
+        for key in sorted(self.busy):
+            self.queue.done(key)
+        got = []
+        while (key := self.queue.take(self.now + 1e9)) is not None:
+            got.append(key)
+            self.queue.done(key)
+        assert sorted(got) == sorted(owed), "every change is looked at, once"
+
+
+TestQueue = Queue.TestCase
+TestQueue.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_failures_wait_longer_each_time_up_to_five_minutes():
+    queue: QueueState[str] = QueueState()
+    waits = []
+    now = 0.0
+    for _ in range(40):
+        queue.add_failed("a", now)
+        due = queue.next_due()
+        waits.append(due - now)
+        now = due
+        assert queue.take(now) == "a"
+        queue.done("a")
+
+    assert waits[:3] == pytest.approx([0.005, 0.01, 0.02])
+    assert waits[-1] == pytest.approx(300)
+    assert waits == pytest.approx(sorted(waits))
+
+
+# On the event loop
+
+
+@pytest.mark.looptime
+async def test_a_delayed_key_comes_when_it_is_due(looptime):
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("late", 3600)
+    queue.add_after("soon", 60)
+
+    assert await queue.take() == "soon"
+    assert looptime == pytest.approx(60)
+    assert await queue.take() == "late"
+    assert looptime == pytest.approx(3600)
+
+
+@pytest.mark.looptime
+async def test_a_worker_that_waits_is_woken_by_an_earlier_key(looptime):
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("late", 3600)
+    worker = asyncio.create_task(queue.take())
+    await asyncio.sleep(1)
+    queue.add("now")
+
+    assert await worker == "now"
+    assert looptime == pytest.approx(1)
+
+
+@pytest.mark.looptime
+async def test_every_key_reaches_one_of_many_workers():
+    queue: WorkQueue[int] = WorkQueue()
+    got: list[int] = []
+    busy: set[int] = set()
+
+    async def work() -> None:
+        while True:
+            key = await queue.take()
+            assert key not in busy
+            busy.add(key)
+            await asyncio.sleep(1)
+            got.append(key)
+            busy.remove(key)
+            queue.done(key)
+
+    workers = [asyncio.create_task(work()) for _ in range(4)]
+    for key in range(20):
+        queue.add(key)
+        queue.add(key)
+    await asyncio.sleep(10)
+    for worker in workers:
+        worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+
+    assert sorted(got) == list(range(20))
+
+
+@pytest.mark.looptime
+async def test_a_key_that_changes_while_it_is_worked_on_is_looked_at_again():
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert await queue.take() == "a"
+    queue.add("a")
+    other = asyncio.create_task(queue.take())
+    await asyncio.sleep(1)
+    assert not other.done(), "one worker a key"
+
+    queue.done("a")
+    assert await other == "a"
