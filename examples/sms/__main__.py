@@ -75,20 +75,20 @@ def _table(rows: list[Row]) -> Table:
     # Without lines between the columns it fits into 80 places.
     table = Table(title="Measured on formats and banks that no version was trained on", box=None, pad_edge=False)
     table.add_column("version")
-    for name in ("parameters", "messages", "accuracy", "entity F1", "raises", "MB", "s"):
+    for name in ("weights", "messages", "accuracy", "entity F1", "raises", "MB", "s"):
         table.add_column(name, justify="right")
     table.add_column("digest")
     for row in rows:
         table.add_row(
             row.version,
-            f"{row.parameters:,}",
+            f"{row.parameters / 1e6:.1f} M",
             str(row.messages),
             f"{row.accuracy:.2%}",
             f"{row.entity_f1:.3f}",
             f"{row.raising:.1%}",
             f"{row.size_mb:.1f}",
             f"{row.seconds:.0f}",
-            row.digest[:14],
+            row.digest.removeprefix("sha256:")[:12],
         )
     return table
 
