@@ -1,4 +1,7 @@
-"""`python -m hack.demo`: prepare, tell the story, report; exit status 0 only when it went as it must."""
+"""`python -m hack.demo`: prepare, tell the story, report.
+
+Exit status: 0 it went as it must, 1 it went otherwise, 4 another demo is at work, 130 interrupted.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hack.cluster.errors import BusyError
 from hack.cluster.paths import default_paths
+from hack.cluster.steps import only_one
 from hack.demo import measure, prepare, scene, terminal
 from hack.demo.kube import CONTEXT, Cluster, KubectlError, as_typed
 from hack.demo.performance import Performance
@@ -32,14 +37,20 @@ LOG_WIDTH = 180
 
 def main() -> int:
     """Run the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hack.demo", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--picture", type=Path, help="also copy the picture of the run to this file")
     arguments = parser.parse_args()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     began = time.monotonic()
     try:
-        prepare.prepare(prepare.steps(PATHS), console.print)
-        return asyncio.run(_demo(console, began=began, picture=arguments.picture))
+        with only_one(PATHS.cache / "demo.lock"):
+            prepare.prepare(prepare.steps(PATHS), console.print)
+            return asyncio.run(_demo(console, began=began, picture=arguments.picture))
+    except BusyError:
+        print("demo: another demo plays on this cluster; wait for it, or stop it with Ctrl-C there", file=sys.stderr)
+        return 4
     except KeyboardInterrupt:
         console.print(f"\nstopped after {time.monotonic() - began:.0f} s; what is built and what runs stays")
         return 130
