@@ -122,9 +122,8 @@ async def test_objects_are_found_by_their_index():
 @pytest.mark.parametrize("cut", [True, False])
 async def test_a_watch_that_ends_is_resumed_where_it_was(cut):
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}}
-    async with scripted(
-        page(widget("a", 1), version=7), streams(event("ADDED", "b", 8), bookmark), streams(event("ADDED", "c", 10), cut=cut)
-    ) as (api, follower):  # fmt: skip
+    first, second = streams(event("ADDED", "b", 8), bookmark), streams(event("ADDED", "c", 10), cut=cut)
+    async with scripted(page(widget("a", 1), version=7), first, second) as (api, follower):
         await follower.until(lambda: follower.names() == ["a", "b", "c"])
         asked = list(api.asked)
 
@@ -137,10 +136,8 @@ GONE_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "messag
 
 @pytest.mark.parametrize("gone", [refuses(410), streams(GONE_EVENT)], ids=["status", "event"])
 async def test_when_history_is_gone_the_list_is_read_again_and_what_vanished_is_told(gone):
-    async with scripted(page(widget("a", 1), widget("b", 2)), gone, page(widget("b", 3), version=50)) as (
-        api,
-        follower,
-    ):
+    before, after = page(widget("a", 1), widget("b", 2)), page(widget("b", 3), version=50)
+    async with scripted(before, gone, after) as (_, follower):
         await follower.until(lambda: follower.names() == ["b"])
 
     assert follower.changed[:2] == ["a", "b"]
