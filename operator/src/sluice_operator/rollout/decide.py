@@ -35,7 +35,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if _to_be_taken_away(snapshot, roles):
         return _taken_away(snapshot, moves, now)
     table = _table(snapshot, roles, moves, now)
-    resting = [v for v in roles.resting() if _drained(v, snapshot, moves[v.name], roles.stable, now)]
+    resting = [v for v in snapshot.versions if _drained(v, snapshot, moves[v.name], roles.stable, now)]
     statuses = {
         name: build_status(versions[name], move, snapshot=snapshot, table=table, now=now)
         for name, move in moves.items()
@@ -50,7 +50,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         guard=tuple(n for n in carried if not versions[n].finalizer and not versions[n].deleting),
         release=tuple(n for n, v in versions.items() if v.finalizer and n not in carried and _weightless(v, snapshot)),
         statuses=statuses,
-        wake_at=_wake_at(roles, moves, now),
+        wake_at=_wake_at(snapshot, roles.stable, moves, now),
     )
 
 
@@ -222,6 +222,8 @@ def _weightless(version: Version, snapshot: Snapshot) -> bool:
 
 
 def _rests_since(move: Move, stable: Version | None) -> datetime | None:
+    if move.phase not in _RESTING:
+        return None
     if move.phase is Phase.SUPERSEDED:
         return stable.status.promoted_at if stable is not None else None
     return move.decision.at if move.decision is not None else None
@@ -232,8 +234,7 @@ def _drained(version: Version, snapshot: Snapshot, move: Move, stable: Version |
     if not _weightless(version, snapshot):
         return False
     since = _rests_since(move, stable)
-    resting = move.phase in _RESTING
-    return resting and since is not None and now >= since + DRAIN
+    return since is not None and now >= since + DRAIN
 
 
 _RESTING = frozenset({Phase.SUPERSEDED, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED})
@@ -249,10 +250,10 @@ def _sweep(snapshot: Snapshot, table: RouteTable | None) -> tuple[str, ...]:
     )
 
 
-def _wake_at(roles: Roles, moves: Mapping[str, Move], now: datetime) -> datetime | None:
+def _wake_at(snapshot: Snapshot, stable: Version | None, moves: Mapping[str, Move], now: datetime) -> datetime | None:
     times = [move.next_at for move in moves.values() if move.next_at is not None]
-    for version in roles.resting():
-        since = _rests_since(moves[version.name], roles.stable)
+    for version in snapshot.versions:
+        since = _rests_since(moves[version.name], stable)
         if since is not None and _running(version):
             times.append(since + DRAIN)
     return min((at for at in times if at > now), default=None)

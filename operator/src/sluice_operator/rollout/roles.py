@@ -30,10 +30,6 @@ class Roles:
     foreign: tuple[Version, ...]
     """Unproven versions whose backend's name somebody else has."""
 
-    def resting(self) -> tuple[Version, ...]:
-        """All versions that are to have no traffic."""
-        return (*self.skipped, *self.ended, *self.superseded)
-
 
 def assign(snapshot: Snapshot) -> Roles:
     """Give each version its part."""
