@@ -83,6 +83,18 @@ def test_a_rejected_duplicate_stays_rejected_when_the_first_is_deleted():
     assert plan.run == ("v2",)
 
 
+def test_a_duplicate_that_runs_already_is_stopped():
+    """Two objects made within one second: only when the second is seen is it known which comes first by name."""
+    first = version("a", created=10, is_version="v2", ready=False)
+    later = version("b", created=10, is_version="v2", ready=False)
+    rejected = decide(snapshot(stable(), first, later, route=route(v1=100)), after(11)).statuses["b"]
+
+    later = version("b", created=10, is_version="v2", now=rejected)
+    plan = decide(snapshot(stable(), first, later, route=route(v1=100)), after(71))
+
+    assert plan.stop == ("b",)
+
+
 def foreign(name):
     return backend(name, ready=False, foreign=True)
 
