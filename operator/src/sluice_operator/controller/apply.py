@@ -11,7 +11,7 @@ from typing import Any
 
 from ..api.base import API_VERSION
 from ..api.modelversion import KIND, ModelVersionStatus
-from ..kube.errors import NotFoundError
+from ..kube.errors import InvalidError, NotFoundError
 from ..kube.events import Event, EventRecorder
 from ..kube.gateway import Gateway, Object, Resource
 from ..kube.reflector import Key
@@ -64,8 +64,10 @@ class Applier:
             objects[name] = await self._finalizers(objects[name], add=True)
         for name in (*plan.run, *plan.stop):
             await self._service(snapshot, versions[name], plan, stopped=name in plan.stop)
-        for name, status in plan.statuses.items():
-            objects[name] = await self._status(objects[name], status)
+        for name in filter(plan.statuses.__contains__, versions):
+            objects[name] = await self._status(objects[name], plan.statuses[name])
+        for invalid in snapshot.invalid:
+            await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
         await self.write_route(snapshot, plan, live=self._copies.routes.get(key))
         await self._take_away(snapshot, plan)
         for name in plan.release:
@@ -158,6 +160,15 @@ class Applier:
         answer = await self._gateway.apply(MODEL_VERSIONS, written, sub="status")
         self._tell(obj, before, status)
         return answer
+
+    async def _invalid(self, obj: Object, status: ModelVersionStatus) -> None:
+        """Say what is wrong with an object that cannot be read; an API server may refuse even that."""
+        try:
+            await self._status(obj, status)
+        except InvalidError as error:
+            log.warning(
+                "%s", error, extra={"namespace": obj["metadata"]["namespace"], "object": obj["metadata"]["name"]}
+            )
 
     def _tell(self, obj: Object, before: ModelVersionStatus, status: ModelVersionStatus) -> None:
         told = transition(before, status)
