@@ -109,6 +109,35 @@ def test_an_inference_service_that_somebody_deleted_is_made_again():
     assert world.weights() == {"v1": 100}
 
 
+def test_an_object_that_cannot_be_read_does_not_hold_up_the_others():
+    """Its status may be refused: the API server looks at the whole object."""
+    world = World()
+    world.apply_version("v1")
+    world.live_on(10)
+    world.apply_version("v2")
+    broken = world.api.kind(VERSIONS)[(NAMESPACE, "v2")]
+    world.api.put(VERSIONS, {**broken, "spec": {"model": "sms"}})
+    world.api.refuse_status_of = "v2"
+    world.apply_version("v3")
+    world.live_on(200)
+
+    assert world.weights() == {"v3": 100}
+    assert world.refused == []
+
+
+def test_an_object_that_cannot_be_read_says_so_in_its_status():
+    world = World()
+    world.apply_version("v1")
+    broken = world.api.kind(VERSIONS)[(NAMESPACE, "v1")]
+    world.api.put(VERSIONS, {**broken, "spec": {"model": "sms"}})
+    world.reconcile_until_idle()
+
+    said = world.statuses()["v1"]
+    assert said.message == "InvalidSpec: spec.version: Field required"
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert world.refused == []
+
+
 @pytest.mark.parametrize(
     ("live", "wanted", "covered"),
     [

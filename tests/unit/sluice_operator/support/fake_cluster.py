@@ -7,7 +7,7 @@ object is replaced by a new one and never altered, so that copies need not be de
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from sluice_operator.kube.errors import ConflictError, NotFoundError
+from sluice_operator.kube.errors import ConflictError, InvalidError, NotFoundError
 from sluice_operator.kube.gateway import Object, Resource
 from sluice_operator.kube.reflector import Key
 
@@ -54,6 +54,8 @@ class FakeApiServer:
         self.kinds: dict[str, dict[Key, Object]] = {}
         self.writes: list[tuple[str, str, str]] = []
         self.before_write: Callable[[str, Object], None] = lambda _plural, _body: None
+        self.refuse_status_of = ""
+        """An object whose status is refused, because its spec is not valid."""
         self.lives: int | None = None
         """Writes until the operator is killed, just before one more would count."""
         self.count = 0
@@ -78,6 +80,8 @@ class FakeApiServer:
         live = self.kind(resource.plural).get(key)
         if live is None:
             raise NotFoundError(404, "it is not there") if sub else ConflictError(409, "it is gone")
+        if sub and key[1] == self.refuse_status_of:
+            raise InvalidError(422, "spec.version: Required value")
         self._same(live, body)
         self._begin("status" if sub else "apply", resource, key[1], body)
         if sub:

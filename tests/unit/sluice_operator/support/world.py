@@ -202,7 +202,9 @@ class World:
     def _sample(self) -> Sample:
         now = after(self.seconds).timestamp()
         found = {
-            Target(NAMESPACE, MODEL, obj["spec"]["version"]): evidence(self.verdicts.get(name, Verdict.PASS), now)
+            Target(NAMESPACE, MODEL, str(obj["spec"].get("version"))): evidence(
+                self.verdicts.get(name, Verdict.PASS), now
+            )
             for (_, name), obj in self.api.kind(VERSIONS).items()
         }
         return Sample(at=now, evidence={target: seen for target, seen in found.items() if seen is not None})
