@@ -168,7 +168,8 @@ def _taken_away(snapshot: Snapshot, moves: Mapping[str, Move], now: datetime) ->
             v.name: build_status(v, moves[v.name], snapshot=snapshot, table=None, now=now)
             for v in snapshot.versions
             if v.name in moves and not v.deleting
-        },
+        }
+        | _invalid(snapshot, now),
     )
 
 
