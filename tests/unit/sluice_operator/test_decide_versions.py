@@ -313,6 +313,14 @@ def test_deleting_all_that_can_be_read_does_not_stop_what_cannot():
     assert plan.release == ("v1",)
 
 
+def test_an_object_that_cannot_be_read_is_told_so_while_the_model_is_taken_away():
+    seen = snapshot(
+        stable(deleting=True, finalizer=True, delete_now=True), invalid=(unreadable("v2"),), route=route(v1=100)
+    )
+
+    assert "InvalidSpec" in decide(seen, after(500)).statuses["v2"].message
+
+
 def test_a_mark_against_a_version_that_is_gone_is_forgotten():
     old = Mark(uid="uid-gone", attempt=1, reason="errors", at=after(1), gate="errors")
 
