@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sluice_predictor.tasks.text_entities import Prediction, TextEntitiesModel, predict
 from tokenizers import Tokenizer
 
 from examples.sms.messages import Message
+from sluice_predictor.tasks.text_entities import Prediction, TextEntitiesModel, predict
 
 BATCH = 32
 

@@ -10,6 +10,7 @@ import copy
 from typing import Any
 
 import torch
+
 from sluice_predictor.tasks.text_entities import TextEntitiesModel
 
 

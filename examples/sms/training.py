@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesConfig, TextEntitiesModel, pad
 from tokenizers import Encoding, Tokenizer
 from torch.nn.functional import cross_entropy
 
 from examples.sms.catalogue import LABELS
 from examples.sms.messages import Message
+from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesConfig, TextEntitiesModel, pad
 
 IGNORED = -100
 """The tag of padding, which the loss passes over."""

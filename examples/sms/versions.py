@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sluice_predictor.tasks.text_entities import TextEntitiesModel
 from tokenizers import Tokenizer
 
 from examples.sms.catalogue import Format, brands, formats
@@ -18,6 +17,7 @@ from examples.sms.growth import deepened
 from examples.sms.messages import Message, generate
 from examples.sms.tokenizer import train_tokenizer, with_new_words
 from examples.sms.training import examples_of, fit, new_model
+from sluice_predictor.tasks.text_entities import TextEntitiesModel
 
 SEED = 7
 FIRST_MESSAGES, FURTHER_MESSAGES = 70_000, 80_000

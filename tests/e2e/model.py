@@ -15,11 +15,11 @@ class Model:
         self.name = name
         self.observer = Observer(model=name)
 
-    async def apply(self, version: str, **spec: Any) -> None:
+    async def apply(self, version: str, /, **spec: Any) -> None:
         """Apply a version; by default one that serves the reference model's 1.0.0."""
         await self.cluster.apply(self.manifest(version, **spec))
 
-    def manifest(self, version: str, **spec: Any) -> dict[str, Any]:
+    def manifest(self, version: str, /, **spec: Any) -> dict[str, Any]:
         return {
             "apiVersion": "sluice.dev/v1alpha1",
             "kind": "ModelVersion",

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from hack.demo.kube import Cluster, KubectlError
-
 from tests.e2e.model import Model
 
 STEP = {"weight": 10, "hold": "1m"}

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from hack.demo.kube import Cluster
-
 from tests.e2e.model import Model
 
 QUICK = {"readyTimeout": "40s"}

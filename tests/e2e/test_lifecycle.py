@@ -4,7 +4,6 @@ import json
 
 from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster
 from hack.demo.prepare import clean
-
 from tests.e2e.model import Model
 
 FOREIGN_ROUTE = {

@@ -2,15 +2,11 @@
 
 import asyncio
 
-from examples.sms import messages
 from hack.demo import prepare, scene
-from hack.demo.__main__ import TARGET
 from hack.demo.kube import Cluster
-from hack.demo.observe import Observer
-from hack.demo.record import Mark, Recording
-from hack.demo.report import outside
-from hack.demo.story import Narrator, Stage, tell
-from hack.demo.traffic import Traffic
+from hack.demo.performance import Performance
+from hack.demo.record import Mark
+from hack.demo.report import outside, rows
 
 KILLED_AT = ("phase", "weight")
 
@@ -40,32 +36,17 @@ class OperatorKiller:
 
 async def test_killing_the_operator_at_each_step_changes_no_outcome_and_costs_no_request(cluster: Cluster) -> None:
     await prepare.clean(cluster, scene.MODEL)
-    settings = scene.rollout()
     killer = OperatorKiller(cluster)
-    observer = Observer(model=scene.MODEL, on_change=Narrator(killer))
-    texts = (message.text for message in messages.stream(seed=2))
-    async with observer.watching(cluster), Traffic(TARGET, texts) as traffic:
-        await tell(
-            Stage(
-                apply=cluster.apply,
-                manifest=lambda version: scene.manifest(version, settings),
-                observer=observer,
-                traffic=traffic,
-                announce=lambda _: None,
-            ),
-            scene.CHAPTERS,
-        )
-        await killer.finished()
-    recording = Recording(
-        started=0,
-        ended=0,
-        answers=traffic.answers,
-        held_back=traffic.held_back,
-        routes=observer.routes,
-        states=observer.states,
-        marks=(),
-        services=observer.services,
-    )
+    performance = Performance(cluster, on_mark=killer)
+    recording = await performance.play()
+    await killer.finished()
+    assert performance.failure == ""
     assert killer.kills >= 10
+    assert [row.outcome for row in rows(recording, scene.CHAPTERS)] == [
+        "Superseded",
+        "RolledBack",
+        "RolledBack",
+        "Stable",
+    ]
     assert outside(recording, scene.CHAPTERS) == []
-    assert len(traffic.answers) > 1000
+    assert len(recording.answers) > 1000

@@ -1,6 +1,5 @@
 """Tiny versions with random weights, and the real server in a process of its own."""
 
-import asyncio
 import json
 import os
 import signal
@@ -17,24 +16,15 @@ import httpx
 import pytest
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
 from sluice_predictor.artifact import Artifact, pack
 from sluice_predictor.engine.bert import BertShape
 from sluice_predictor.tasks.decoding import ENTITY_LABELS, TASK
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 LABELS = ["debit", "credit", "other"]
 WORDS = 50
 START_TIMEOUT = 120.0
-
-
-@pytest.fixture(scope="session", autouse=True)
-def main_loop() -> Iterator[None]:
-    """Own the main thread's event loop: pytest-asyncio asks for it, and on Python 3.11 would leave it open."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
 
 
 def make_version(directory: Path, *, hidden: int = 16, layers: int = 2, version: str = "1.0.0") -> Artifact:

@@ -5,6 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from tokenizers import Tokenizer, models, pre_tokenizers
+
 from sluice_predictor.artifact import pack
 from sluice_predictor.tasks import load_task
 from sluice_predictor.tasks.text_entities import (
@@ -14,7 +16,6 @@ from sluice_predictor.tasks.text_entities import (
     load_tokenizer,
     predict,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 
 async def test_kserves_client_speaks_v1(server) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from safetensors.torch import load_file, save_file
+
 from sluice_predictor.artifact import Artifact, ArtifactError, pack
 from sluice_predictor.tasks import load_task
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
 from sluice_predictor.artifact import Artifact
 
 V1 = "/v1/models/sms:predict"

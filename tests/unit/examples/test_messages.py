@@ -4,12 +4,12 @@ import itertools
 import random
 
 import pytest
-from sluice_predictor.tasks.decoding import ENTITY_TYPES
 
 from examples.sms.catalogue import LABELS, brands, formats, regions
 from examples.sms.messages import Message, generate, held_out, render, stream
 from examples.sms.noise import disturb
 from examples.sms.values import Piece, fill
+from sluice_predictor.tasks.decoding import ENTITY_TYPES
 
 ALL = ("training", "extended", "held_out")
 

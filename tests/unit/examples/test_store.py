@@ -5,8 +5,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from sluice_predictor.artifact import open_artifact
-from sluice_predictor.tasks.serving import load
 
 from examples.sms.catalogue import LABELS
 from examples.sms.evaluation import Score
@@ -14,6 +12,8 @@ from examples.sms.store import BusyError, Row, Store
 from examples.sms.tokenizer import train_tokenizer
 from examples.sms.training import new_model
 from examples.sms.versions import RECIPES, Network
+from sluice_predictor.artifact import open_artifact
+from sluice_predictor.tasks.serving import load
 
 FIRST = RECIPES[0]
 SCORE = Score(messages=10, accuracy=0.9, entity_f1=0.8, raising=0.0)

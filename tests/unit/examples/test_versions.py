@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 import torch
-from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesModel, pad, predict
 from tokenizers import Tokenizer
 
 from examples.sms.catalogue import LABELS, brands, formats
@@ -13,6 +12,7 @@ from examples.sms.growth import deepened
 from examples.sms.messages import Message, generate, stream
 from examples.sms.tokenizer import train_tokenizer, with_new_words
 from examples.sms.training import examples_of, fit, new_model
+from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesModel, pad, predict
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from sluice_predictor.__main__ import parse, report_failure
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from sluice_predictor.engine.cpus import usable_cpus
 
 

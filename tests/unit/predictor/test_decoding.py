@@ -3,8 +3,9 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sluice_predictor.tasks.decoding import ENTITY_LABELS, Names, decode_entities, to_answers
 from tokenizers import Tokenizer, models, pre_tokenizers
+
+from sluice_predictor.tasks.decoding import ENTITY_LABELS, Names, decode_entities, to_answers
 
 TEXT = "Rs. 5000 to ACME on 1 May"
 WORDS = [(0, 3), (4, 8), (9, 11), (12, 16), (17, 19), (20, 21), (22, 25)]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+
 from sluice_predictor.engine.worker import QueueFullError
 from sluice_predictor.metrics import Metrics
 from sluice_predictor.protocol.front import Front

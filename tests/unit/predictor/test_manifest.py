@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from sluice_predictor.artifact import ArtifactError, Manifest, open_artifact, pack
 
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "vocabulary/words.txt": b"a\nb\n"}

@@ -2,6 +2,7 @@
 
 import pytest
 from prometheus_client import CollectorRegistry
+
 from sluice_predictor.metrics import DURATION_EDGES, Metrics, Traffic
 from sluice_predictor.protocol import Protocol
 from sluice_predictor.tasks import Answer

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_predictor.protocol import InferenceRequest, RequestError, v1, v2
 from sluice_predictor.protocol.http import inference_target
 from sluice_predictor.protocol.request import MAX_INSTANCES, MAX_TEXT_CHARACTERS, check_content_type

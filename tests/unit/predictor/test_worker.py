@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+
 from sluice_predictor.engine.worker import QueueFullError, Worker
 from sluice_predictor.tasks import Answer
 

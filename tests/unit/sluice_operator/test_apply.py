@@ -2,11 +2,12 @@
 
 import pytest
 from making import NAMESPACE
+from world import ROUTES, SERVICES, VERSIONS, World
+
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase, Verdict
 from sluice_operator.controller.apply import covers
 from sluice_operator.kube.errors import ConflictError
 from sluice_operator.rollout.transitions import transition
-from world import ROUTES, SERVICES, VERSIONS, World
 
 
 def on_canary():

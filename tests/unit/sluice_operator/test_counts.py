@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_operator.analysis.counts import History, PodHistory, Round, Scrape, rounds
 
 SINCE = 1000.0

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 import yaml
 from pydantic import BaseModel, Field
+
 from sluice_operator.api.crd import modelversion_crd
 from sluice_operator.api.modelversion import ModelVersionSpec
 from sluice_operator.api.schema import NotStructuralError, structural_schema

@@ -13,6 +13,7 @@ from making import (
     version,
     weights,
 )
+
 from sluice_operator.api.modelversion import Phase
 from sluice_operator.rollout.decide import decide
 

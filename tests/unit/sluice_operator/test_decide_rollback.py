@@ -2,6 +2,7 @@
 
 import pytest
 from making import FAIL, NO_DATA, PASS, after, route, snapshot, stable, status, version, weights
+
 from sluice_operator.api.modelversion import Decision, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.snapshot import Mark

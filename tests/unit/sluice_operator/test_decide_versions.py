@@ -1,6 +1,7 @@
 """Several versions of one model: which is stable, which is the candidate, and what becomes of the others."""
 
 from making import FAIL, PASS, after, backend, route, snapshot, stable, status, version, weights
+
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.snapshot import Invalid, Mark, Route

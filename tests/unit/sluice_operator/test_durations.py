@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_operator.api.base import DURATION_PATTERN, format_duration, parse_duration
 
 

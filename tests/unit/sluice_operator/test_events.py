@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_operator.kube.errors import ConflictError, UnavailableError
 from sluice_operator.kube.events import Event, EventRecorder, render_event
 

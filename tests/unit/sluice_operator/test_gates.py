@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence, judge
 from sluice_operator.api.modelversion import Verdict

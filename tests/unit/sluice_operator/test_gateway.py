@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from kubernetes.aio.client import ApiClient, Configuration
 from scripted_api import WIDGETS, ScriptedApi, page, refuses, says, serving, streams, widget
+
 from sluice_operator.kube.errors import (
     ConflictError,
     GoneError,

@@ -7,6 +7,7 @@ import sys
 import pytest
 from prometheus_client import generate_latest
 from pydantic import ValidationError
+
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase
 from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics

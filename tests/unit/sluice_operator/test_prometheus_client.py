@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+
 from sluice_operator.prometheus.client import PrometheusClient, PrometheusError
 from sluice_operator.prometheus.predictor import Target
 from sluice_operator.prometheus.sampler import Sampler

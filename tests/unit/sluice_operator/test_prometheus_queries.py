@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice_operator.analysis.counts import Scrape
 from sluice_operator.prometheus.client import Series
 from sluice_operator.prometheus.predictor import Target, queries, read_evidence

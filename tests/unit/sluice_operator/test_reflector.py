@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from scripted_api import WIDGETS, ScriptedApi, page, refuses, says, serving, streams, widget
+
 from sluice_operator.kube import reflector as reflector_module
 from sluice_operator.kube.errors import GoneError, UnavailableError
 from sluice_operator.kube.reflector import Reflector

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sluice_operator.api.modelversion import Verdict
 from world import World
+
+from sluice_operator.api.modelversion import Verdict
 
 
 def good(world: World) -> None:

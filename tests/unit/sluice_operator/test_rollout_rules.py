@@ -13,11 +13,12 @@ from hypothesis.stateful import (
     rule,
 )
 from making import NAMESPACE
+from world import KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
+
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase, Verdict
 from sluice_operator.kube.gateway import Object
 from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION
-from world import KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
 
 ENDED = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED}
 STEPS = {0: 5, 1: 50, 2: 100}

@@ -1,7 +1,8 @@
 """Whole rollouts, from `kubectl apply` to the end, through the operator's own reconciler."""
 
-from sluice_operator.api.modelversion import Phase, Verdict
 from world import World
+
+from sluice_operator.api.modelversion import Phase, Verdict
 
 
 def served(name="v1"):

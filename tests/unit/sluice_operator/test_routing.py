@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from making import MODEL, NAMESPACE, after
+
 from sluice_operator.rollout.plan import RouteTable
 from sluice_operator.rollout.snapshot import Mark, Route
 from sluice_operator.routing.httproute import MARKS_ANNOTATION, Gateway, read_route, render_route

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from making import MODEL, NAMESPACE, spec
+
 from sluice_operator.api.modelversion import ModelVersionSpec
 from sluice_operator.serving.names import backend_name
 from sluice_operator.serving.read import by_backend, owner, read_backend
@@ -19,7 +20,7 @@ OBJECT_NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?", fullmatch=
 
 @given(OBJECT_NAMES)
 def test_a_name_is_one_that_kserve_and_dns_take(name):
-    made = backend_name(name, spec("1.0.0"))
+    made = backend_name(name, spec("1.0.0"), namespace="default")
 
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", made)
     assert len(made) <= 48
@@ -29,7 +30,7 @@ def test_same_content_has_the_same_name_whatever_the_order_it_was_written_in():
     one = spec("1.0.0", predictor={"nodeSelector": {"a": "1", "b": "2"}, "runtime": "r"})
     other = spec("1.0.0", predictor={"runtime": "r", "nodeSelector": {"b": "2", "a": "1"}})
 
-    assert backend_name("sms-1-0-0", one) == backend_name("sms-1-0-0", other)
+    assert backend_name("sms-1-0-0", one, namespace="default") == backend_name("sms-1-0-0", other, namespace="default")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,9 @@ def test_same_content_has_the_same_name_whatever_the_order_it_was_written_in():
     ],
 )
 def test_what_may_change_does_not_change_the_name(fields):
-    assert backend_name("sms", spec("1.0.0", **fields)) == backend_name("sms", spec("1.0.0"))
+    assert backend_name("sms", spec("1.0.0", **fields), namespace="default") == backend_name(
+        "sms", spec("1.0.0"), namespace="default"
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,11 +64,13 @@ def test_what_may_change_does_not_change_the_name(fields):
     ],
 )
 def test_other_content_has_another_name(fields):
-    assert backend_name("sms", spec("1.0.0", **fields)) != backend_name("sms", spec("1.0.0"))
+    assert backend_name("sms", spec("1.0.0", **fields), namespace="default") != backend_name(
+        "sms", spec("1.0.0"), namespace="default"
+    )
 
 
 def test_a_name_that_would_start_with_a_digit_gets_a_letter():
-    assert backend_name("1.0.0", spec("1.0.0")).startswith("v-1-0-0-")
+    assert backend_name("1.0.0", spec("1.0.0"), namespace="default").startswith("v-1-0-0-")
 
 
 # Rendering
@@ -75,6 +80,14 @@ def rendered(*, runtime="transformers", stopped=False, **fields):
     return render_inference_service(
         name="be", namespace=NAMESPACE, owner="mv", spec=spec("1.1.0", **fields), runtime=runtime, stopped=stopped
     )
+
+
+@pytest.mark.parametrize("namespace", ["default", "a-team-with-a-long-name", "n" * 42])
+def test_kserve_can_make_a_host_name_of_the_name_and_its_namespace(namespace):
+    made = backend_name("a-version-with-a-name-longer-than-anybody-needs", spec("1.0.0"), namespace=namespace)
+
+    assert len(f"{made}-predictor-{namespace}") <= 63
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", made)
 
 
 def test_every_version_answers_under_the_name_of_its_model():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from sluice_operator.kube.workqueue import QueueState, WorkQueue
 
 KEYS = st.sampled_from("abcd")

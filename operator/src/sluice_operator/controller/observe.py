@@ -105,7 +105,7 @@ def _version(
 ) -> Version:
     meta = obj["metadata"]
     status = read_status(obj)
-    name = backend_name(meta["name"], spec)
+    name = backend_name(meta["name"], spec, namespace=meta["namespace"])
     service = copies.services.get((meta["namespace"], name))
     return Version(
         name=meta["name"],

@@ -7,23 +7,31 @@ import re
 from ..api.modelversion import ModelVersionSpec
 
 _SLUG_LENGTH = 38
-"""KServe allows 48 characters; a dash and 8 of the hash take the rest."""
+"""KServe allows 48 characters in all."""
+_HOST_LABEL = 63
+_HASH_LENGTH = 8
+_AROUND = len("-") + _HASH_LENGTH + len("-predictor-")
+"""What stands around the slug in the first label of the host name that KServe makes of service and namespace."""
 
 MUTABLE_IN_PREDICTOR = frozenset({"minReplicas", "maxReplicas"})
 
 
-def backend_name(name: str, spec: ModelVersionSpec) -> str:
-    """Name of the InferenceService of a ModelVersion: its own name, and a hash of all that is immutable."""
+def backend_name(name: str, spec: ModelVersionSpec, *, namespace: str) -> str:
+    """Name of the InferenceService of a ModelVersion: its own name, and a hash of all that is immutable.
+
+    The name is cut to what KServe can make a host name of: `{name}-predictor-{namespace}` must be a DNS label.
+    """
     content = spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"rollout"})
     for key in MUTABLE_IN_PREDICTOR:
         content["predictor"].pop(key, None)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{_slug(name)}-{digest}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+    length = max(1, min(_SLUG_LENGTH, _HOST_LABEL - _AROUND - len(namespace)))
+    return f"{_slug(name)[:length].rstrip('-')}-{digest}"
 
 
 def _slug(name: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if not slug[:1].isalpha():
         slug = f"v-{slug}"
-    return slug[:_SLUG_LENGTH].rstrip("-")
+    return slug

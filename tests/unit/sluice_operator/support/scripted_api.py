@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
+
 from sluice_operator.kube.gateway import Gateway, Resource
 
 WIDGETS = Resource("demo.example.com", "v1", "widgets")

@@ -6,6 +6,7 @@ from typing import Any
 
 from fake_cluster import FakeApiServer, FakeCopy, KilledError, finish
 from making import MODEL, NAMESPACE, ROLLOUT, after
+
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence
 from sluice_operator.api.labels import MODEL_LABEL

@@ -1,3 +1,5 @@
+"""What every test stands on."""
+
 import asyncio
 from collections.abc import Iterator
 
