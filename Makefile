@@ -6,7 +6,7 @@ SHELL := /bin/bash
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice
 UV_VERSION := 0.13.8
 UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
-RUN := $(UV) run --locked --quiet
+RUN := $(UV) run --locked
 
 .PHONY: help
 help: ## List the targets.
@@ -74,8 +74,12 @@ generate: $(UV) ## Write the generated files anew.
 	@$(RUN) python -m hack.generate
 
 .PHONY: soak
-soak: test ## What takes longer: the demo's story again and again, the operator killed at each of its steps.
-	@SLUICE_SOAK=1 $(RUN) pytest tests/e2e
+soak: cluster images models ## What takes longer than a test may: the story again and again, the operator killed at random moments.
+	@$(RUN) pytest -m soak
+
+.PHONY: picture
+picture: $(UV) ## Run the demo and keep its picture for the README.
+	@$(RUN) python -m hack.demo --picture docs/demo.svg
 
 .PHONY: clean
 clean: ## Delete what was built in this checkout. The cache and the cluster stay.

@@ -1,5 +1,6 @@
 """What people type: malformed objects are refused with the field's name, kubectl shows and explains the rest."""
 
+import json
 from typing import Any
 
 import pytest
@@ -58,3 +59,19 @@ async def test_kubectl_shows_the_columns_and_explains_every_field(cluster: Clust
         "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}",
     )
     assert columns == "Model Version Phase Weight Step Ready Age Verdict Reason Digest"
+
+
+async def test_who_may_not_create_inference_services_gets_none_through_a_version(cluster: Cluster) -> None:
+    may = ("create", "rolebinding", "e2e-author", "--clusterrole=e2e-author", "--user=e2e-author")
+    await cluster.kubectl(
+        "create", "clusterrole", "e2e-author", "--verb=create,get,patch", "--resource=modelversions.sluice.dev"
+    )
+    await cluster.kubectl(*may)
+    try:
+        with pytest.raises(KubectlError, match="may not create inferenceservices"):
+            await cluster.kubectl(
+                "apply", "--as=e2e-author", "-f", "-", stdin=json.dumps(Model(cluster, "e2e-deputy").manifest("1"))
+            )
+    finally:
+        await cluster.kubectl("delete", "rolebinding", "e2e-author")
+        await cluster.kubectl("delete", "clusterrole", "e2e-author")

@@ -15,7 +15,7 @@ ALL = ("training", "extended", "held_out")
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311  # what is drawn is example data
+    return random.Random(seed)  # what is drawn is example data
 
 
 @pytest.fixture(scope="module")

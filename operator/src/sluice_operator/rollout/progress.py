@@ -77,25 +77,6 @@ def progress(situation: Situation) -> Move:
     raise AssertionError("the last check always applies")
 
 
-def taken_back(version: Version, route: Route) -> Move:
-    """A version that a mark in the route, or its own status, says was taken back."""
-    mark = route.mark(version)
-    decision = version.status.decision
-    if mark is not None:
-        decision = Decision(action="Rollback", reason=mark.reason, gate=mark.gate, at=mark.at)
-    reason = decision.reason if decision else "it was taken back"
-    read_back = route.in_force or not route.exists or version.status.phase is Phase.ROLLED_BACK
-    gone = route.weight(version) == 0 and read_back
-    return Move(
-        phase=Phase.ROLLED_BACK if gone else Phase.ROLLING_BACK,
-        message=f"Rolled back: {reason}"[:1024],
-        step=version.status.step,
-        step_started_at=version.status.step_started_at,
-        decision=decision,
-        mark=mark,
-    )
-
-
 def _gate_failed(s: Situation) -> Move | None:
     failed = next((gate for gate in s.candidate.gates if gate.verdict is Verdict.FAIL), None)
     if failed is None or not s.on_traffic:

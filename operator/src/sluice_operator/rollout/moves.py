@@ -1,0 +1,119 @@
+"""Where each version of a model goes now: the candidate by its progress, every other by the part it plays."""
+
+from datetime import datetime
+
+from ..api.modelversion import Decision, Phase
+from .progress import Move, Situation, progress
+from .roles import Roles
+from .settings import merge
+from .snapshot import Route, Snapshot, Version
+
+
+def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move]:
+    """The move of each version, by name."""
+    moves: dict[str, Move] = {}
+    for version in snapshot.versions:
+        if version.name in roles.duplicates:
+            moves[version.name] = _duplicate(version, roles.duplicates[version.name], now)
+    for version in roles.foreign:
+        moves[version.name] = Move(phase=Phase.DEPLOYING, message=_name_taken(version))
+    for version in roles.skipped:
+        moves[version.name] = _skip(version, roles, now)
+    for version in roles.ended:
+        moves[version.name] = _ended(version, snapshot)
+    for version in roles.superseded:
+        moves[version.name] = Move(
+            phase=Phase.SUPERSEDED,
+            message="proven, and superseded by a newer version",
+            promoted_at=version.status.promoted_at,
+            decision=version.status.decision,
+        )
+    if roles.stable is not None:
+        moves[roles.stable.name] = _stable_move(roles.stable, snapshot, now)
+    if roles.candidate is not None:
+        settings = roles.candidate.status.effective_rollout or merge(roles.candidate.spec.rollout)
+        moves[roles.candidate.name] = progress(
+            Situation(
+                candidate=roles.candidate,
+                stable=roles.stable,
+                held=roles.holder is not None,
+                route=snapshot.route,
+                settings=settings,
+                now=now,
+            )
+        )
+    return moves
+
+
+def _name_taken(version: Version) -> str:
+    return f"NameTaken: an InferenceService {version.backend.name} exists that is not ours"
+
+
+def _duplicate(version: Version, of: str, now: datetime) -> Move:
+    decision = version.status.decision or Decision(
+        action="Reject",
+        reason=f"{of} is version {version.spec.version} of {version.spec.model} already",
+        at=now,
+    )
+    return Move(phase=Phase.REJECTED, message=f"Duplicate: {decision.reason}", decision=decision)
+
+
+def _skip(version: Version, roles: Roles, now: datetime) -> Move:
+    by = roles.candidate or roles.stable
+    reason = f"superseded by {by.name if by else 'a newer version'} before it was proven"
+    decision = version.status.decision or Decision(action="Skip", reason=reason, at=now)
+    return Move(phase=Phase.SKIPPED, message=f"Skipped: {decision.reason}", decision=decision)
+
+
+def _ended(version: Version, snapshot: Snapshot) -> Move:
+    status = version.status
+    taken = status.phase in (Phase.ROLLED_BACK, Phase.ROLLING_BACK) or snapshot.route.mark(version) is not None
+    if taken:
+        return _taken_back(version, snapshot.route)
+    return Move(
+        phase=status.phase or Phase.FAILED,
+        message=status.message or "",
+        step=status.step,
+        step_started_at=status.step_started_at,
+        decision=status.decision,
+    )
+
+
+def _taken_back(version: Version, route: Route) -> Move:
+    """A version that a mark in the route, or its own status, says was taken back."""
+    mark = route.mark(version)
+    decision = version.status.decision
+    if mark is not None:
+        decision = Decision(action="Rollback", reason=mark.reason, gate=mark.gate, at=mark.at)
+    reason = decision.reason if decision else "it was taken back"
+    read_back = route.in_force or not route.exists or version.status.phase is Phase.ROLLED_BACK
+    gone = route.weight(version) == 0 and read_back
+    return Move(
+        phase=Phase.ROLLED_BACK if gone else Phase.ROLLING_BACK,
+        message=f"Rolled back: {reason}"[:1024],
+        step=version.status.step,
+        step_started_at=version.status.step_started_at,
+        decision=decision,
+        mark=mark,
+    )
+
+
+def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
+    status = stable.status
+    if status.promoted_at is None and not snapshot.route.in_force:
+        return Move(phase=Phase.DEPLOYING, message="first version: waits for the Gateway to take the route")
+    promoted = status.promoted_at
+    decision = status.decision
+    if promoted is None:
+        promoted = now
+        decision = Decision(action="Promote", reason="first version: ready, and the route serves it", at=now)
+    waits = stable.deleting
+    message = "serves until another version has taken its traffic" if waits else "serves"
+    return Move(
+        phase=Phase.DELETION_WAITING if waits else Phase.STABLE,
+        message=_name_taken(stable) if stable.backend.foreign else message,
+        promoted_at=promoted,
+        decision=decision,
+        step=status.step,
+        step_started_at=status.step_started_at,
+    )
