@@ -16,7 +16,7 @@ class Model:
         self.observer = Observer(model=name)
 
     async def apply(self, version: str, /, **spec: Any) -> None:
-        """Apply a version; by default one that serves the reference model's 1.0.0."""
+        """Apply a version of the reference model's files; only 1.0.0 is what they say they are."""
         await self.cluster.apply(self.manifest(version, **spec))
 
     def manifest(self, version: str, /, **spec: Any) -> dict[str, Any]:

@@ -36,29 +36,29 @@ async def _reconciles(cluster: Cluster) -> float:
 
 
 async def test_nothing_is_written_when_nothing_changed(model: Model) -> None:
-    await model.apply("1")
-    await model.reaches("1", "Stable")
-    assert await model.observer.until(lambda: model.observer.weight("1") == 100, within=30)
+    await model.apply("1.0.0")
+    await model.reaches("1.0.0", "Stable")
+    assert await model.observer.until(lambda: model.observer.weight("1.0.0") == 100, within=30)
     system = Cluster(model.cluster.kubeconfig, "sluice-system")
-    before = await _versions_of(model, "1")
+    before = await _versions_of(model, "1.0.0")
     # A new operator looks at every model once; it must find nothing to write.
     await system.kubectl("rollout", "restart", "deployment/sluice-operator")
     await system.kubectl("rollout", "status", "deployment/sluice-operator", "--timeout=120s")
     while await _reconciles(model.cluster) == 0:
         await system.kubectl("wait", "--for=condition=Available", "deployment/sluice-operator", "--timeout=60s")
-    assert await _versions_of(model, "1") == before
+    assert await _versions_of(model, "1.0.0") == before
 
 
 async def test_somebody_elses_route_is_never_taken_over(model: Model) -> None:
     await model.cluster.apply({**FOREIGN_ROUTE, "metadata": {"name": model.name}})
     before = (await model.routes())[0]["spec"]
-    await model.apply("1")
-    assert await model.observer.until(lambda: _stalled(model, "1"), within=60)
-    status = await model.status("1")
+    await model.apply("1.0.0")
+    assert await model.observer.until(lambda: _stalled(model, "1.0.0"), within=60)
+    status = await model.status("1.0.0")
     assert {c["type"]: c["reason"] for c in status["conditions"]}["Stalled"] == "NameTaken"
     assert (await model.routes())[0]["spec"] == before
     await model.cluster.delete(ROUTES, model.name)
-    await model.reaches("1", "Stable")
+    await model.reaches("1.0.0", "Stable")
 
 
 def _stalled(model: Model, version: str) -> bool:
@@ -67,20 +67,20 @@ def _stalled(model: Model, version: str) -> bool:
 
 
 async def test_deleting_the_only_version_takes_the_route_and_the_pods_with_it(model: Model) -> None:
-    await model.apply("1")
-    await model.reaches("1", "Stable")
+    await model.apply("1.0.0")
+    await model.reaches("1.0.0", "Stable")
     await clean(model.cluster, model.name)
     assert await model.routes() == []
     assert await model.services() == []
 
 
 async def test_a_second_object_of_the_same_version_is_rejected(model: Model) -> None:
-    await model.apply("1")
-    twin = model.manifest("1")
+    await model.apply("1.0.0")
+    twin = model.manifest("1.0.0")
     twin["metadata"]["name"] += "-twin"
-    await model.reaches("1", "Stable")
+    await model.reaches("1.0.0", "Stable")
     await model.cluster.apply(twin)
-    assert await model.observer.until(lambda: _stalled(model, "1"), within=60)
+    assert await model.observer.until(lambda: _stalled(model, "1.0.0"), within=60)
     found = await model.object(MODEL_VERSIONS, twin["metadata"]["name"])
     assert found["status"]["phase"] == "Rejected"
-    assert (await model.status("1"))["phase"] == "Stable"
+    assert (await model.status("1.0.0"))["phase"] == "Stable"
