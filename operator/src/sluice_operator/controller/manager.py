@@ -16,7 +16,7 @@ from kubernetes.aio.client import ApiClient
 from ..api.labels import MODEL_LABEL
 from ..kube.errors import ApiError, ConflictError
 from ..kube.events import EventRecorder
-from ..kube.gateway import Gateway, Object
+from ..kube.gateway import Gateway, Object, Resource
 from ..kube.reflector import Key, Reflector
 from ..kube.workqueue import WorkQueue
 from ..prometheus.client import PrometheusClient
@@ -107,6 +107,15 @@ class Manager:
                     await runner.cleanup()
 
     def _make_copies(self) -> Copies:
+        def labelled(resource: Resource, *, selector: str = "") -> Reflector:
+            return Reflector(
+                gateway=self._gateway,
+                resource=resource,
+                changed=self._labelled_changed,
+                index=resources.model_of_labelled,
+                label_selector=selector,
+            )
+
         return Copies(
             versions=Reflector(
                 gateway=self._gateway,
@@ -114,25 +123,9 @@ class Manager:
                 changed=self._version_changed,
                 index=resources.model_of_version,
             ),
-            services=Reflector(
-                gateway=self._gateway,
-                resource=resources.INFERENCE_SERVICES,
-                changed=self._labelled_changed,
-                index=resources.model_of_labelled,
-            ),
-            routes=Reflector(
-                gateway=self._gateway,
-                resource=resources.HTTP_ROUTES,
-                changed=self._labelled_changed,
-                index=resources.model_of_labelled,
-            ),
-            pods=Reflector(
-                gateway=self._gateway,
-                resource=resources.PODS,
-                changed=self._labelled_changed,
-                index=resources.model_of_labelled,
-                label_selector=MODEL_LABEL,
-            ),
+            services=labelled(resources.INFERENCE_SERVICES),
+            routes=labelled(resources.HTTP_ROUTES),
+            pods=labelled(resources.PODS, selector=MODEL_LABEL),
         )
 
     def _all_copies(self) -> tuple[Reflector, ...]:
