@@ -73,10 +73,6 @@ class Cluster:
     def exists(self) -> bool:
         return self.shell.succeeds([self.engine, "container", "inspect", NODE])
 
-    def running(self) -> bool:
-        words = [self.engine, "container", "inspect", "--format", "{{.State.Running}}", NODE]
-        return self.exists() and self.shell.output(words).strip() == "true"
-
     def create(self) -> None:
         """Create the cluster and write its kubeconfig; a half-made one is removed first.
 
