@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sluice_predictor.artifact import Artifact, ArtifactError
-from sluice_predictor.engine.bert import Bert, BertShape
+from sluice_predictor.networks.bert import Bert, BertShape
 from sluice_predictor.tasks.base import Answer
 from sluice_predictor.tasks.decoding import Names, to_answers, token_ids
 
