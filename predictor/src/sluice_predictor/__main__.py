@@ -61,8 +61,16 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser = argparse.ArgumentParser(prog="sluice-predictor", parents=[kserve_parser])
     parser.set_defaults(enable_grpc=False)
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="Directory of the version.")
-    parser.add_argument("--model_version", help="Version that the directory must hold.")
-    parser.add_argument("--digest", help="Digest that the version must have: sha256:<64 hex digits>.")
+    parser.add_argument(
+        "--model_version",
+        default=os.environ.get("SLUICE_MODEL_VERSION"),
+        help="Version that the directory must hold; SLUICE_MODEL_VERSION if not given.",
+    )
+    parser.add_argument(
+        "--digest",
+        default=os.environ.get("SLUICE_MODEL_DIGEST"),
+        help="Digest that the version must have: sha256:<64 hex digits>; SLUICE_MODEL_DIGEST if not given.",
+    )
     parser.add_argument("--lameduck_seconds", type=float, default=5.0, help="How long to go on serving after SIGTERM.")
     parser.add_argument(
         "--drain_seconds", type=int, default=20, help="How long requests in flight may then take to finish."

@@ -38,9 +38,22 @@ def test_kserves_arguments_and_ours_are_read() -> None:
     assert (settings.model_dir, settings.model_version, settings.digest) == (Path("/models/1"), "1.0.0", None)
 
 
-def test_an_empty_digest_or_version_asks_for_nothing() -> None:
-    """A runtime's `--digest=$(NAME)` is empty for a version that states none."""
-    settings = parse(["--digest=", "--model_version="])
+def test_what_to_serve_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One runtime serves those whose operator sets it, and those who have none."""
+    digest = "sha256:" + "0" * 64
+    monkeypatch.setenv("SLUICE_MODEL_VERSION", "1.0.0")
+    monkeypatch.setenv("SLUICE_MODEL_DIGEST", digest)
+
+    settings = parse([])
+    told = parse(["--model_version=2.0.0"])
+
+    assert (settings.model_version, settings.digest) == ("1.0.0", digest)
+    assert told.model_version == "2.0.0"
+
+
+def test_an_empty_digest_or_version_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_MODEL_DIGEST", "")
+    settings = parse(["--model_version="])
 
     assert (settings.digest, settings.model_version) == (None, None)
 
