@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from sluice_predictor.protocol import Protocol
 from sluice_predictor.tasks import Answer
 
 DURATION_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -21,7 +20,15 @@ TOKEN_BINS = (8, 16, 32, 64, 128, 256, 512)
 
 _BATCH_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SCORE_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-_EXPECTED_CODES = (200, 400, 500)
+_EXPECTED_CODES = (200, 400, 422, 429, 500, 503, 504)
+
+
+class Protocol(StrEnum):
+    """How a request came."""
+
+    V1 = "v1"
+    V2 = "v2"
+    GRPC = "grpc"
 
 
 class Traffic(StrEnum):
@@ -35,6 +42,12 @@ class Traffic(StrEnum):
     def of(cls, header: str) -> Traffic:
         """Read the header that the route sets; anything unknown is live."""
         return cls(header) if header in (cls.SHADOW, cls.SYNTHETIC) else cls.LIVE
+
+
+def token_bin(tokens: int) -> str:
+    """Return the upper edge of the bin that an input of this length falls in."""
+    place = bisect_left(TOKEN_BINS, tokens)
+    return str(TOKEN_BINS[place]) if place < len(TOKEN_BINS) else "+Inf"
 
 
 class Metrics:
@@ -71,12 +84,12 @@ class Metrics:
         )
         self._predictions = Counter(
             "sluice_predictions",
-            "Texts by the label they got; not those of synthetic traffic.",
+            "Labels that texts got; not those of synthetic traffic.",
             ["label"],
             registry=registry,
         )
         self._score = Histogram(
-            "sluice_prediction_score", "Probability of the label a text got.", buckets=_SCORE_EDGES, registry=registry
+            "sluice_prediction_score", "Probability of a label that a text got.", buckets=_SCORE_EDGES, registry=registry
         )
         self._input_bin = Counter(
             "sluice_input_bin",
@@ -84,11 +97,18 @@ class Metrics:
             ["feature", "bin"],
             registry=registry,
         )
+        self._restarts = Counter(
+            "sluice_engine_restarts", "Times the engine's process was lost and started again.", registry=registry
+        )
         self._info = Gauge(
             "sluice_model_info",
             "The version that this process serves; always 1.",
             ["model", "version", "digest", "engine", "precision"],
             registry=registry,
+        )
+        self._events_sent = Counter("sluice_events_sent", "Prediction events delivered.", registry=registry)
+        self._events_dropped = Counter(
+            "sluice_events_dropped", "Prediction events lost: too many waited, or nobody took them.", registry=registry
         )
         self._start_at_zero(labels)
 
@@ -97,8 +117,7 @@ class Metrics:
             for code in _EXPECTED_CODES:
                 self._requests.labels(protocol, str(code), Traffic.LIVE)
         self._duration.labels(Traffic.LIVE)
-        for label in labels:
-            self._predictions.labels(label)
+        self._by_label = {label: self._predictions.labels(label) for label in labels}
         for edge in (*map(str, TOKEN_BINS), "+Inf"):
             self._input_bin.labels("tokens", edge)
 
@@ -117,15 +136,29 @@ class Metrics:
         if traffic is Traffic.SYNTHETIC:
             return
         for answer in answers:
-            self._predictions.labels(answer.prediction["label"]).inc()
-            self._score.observe(answer.prediction["score"])
-            place = bisect_left(TOKEN_BINS, answer.tokens)
-            self._input_bin.labels("tokens", str(TOKEN_BINS[place]) if place < len(TOKEN_BINS) else "+Inf").inc()
+            for label, score in answer.labels:
+                # A label that the manifest does not name would be a series that nobody asked for.
+                if label in self._by_label:
+                    self._by_label[label].inc()
+                    self._score.observe(score)
+            self._input_bin.labels("tokens", token_bin(answer.tokens)).inc()
+
+    def events_sent(self, events: int) -> None:
+        """So many prediction events were taken by whom they are for."""
+        self._events_sent.inc(events)
+
+    def events_dropped(self, events: int) -> None:
+        """So many prediction events will not be sent."""
+        self._events_dropped.inc(events)
 
     def batch(self, texts: int) -> None:
         """A forward pass over this many texts begins."""
         self._batch_size.observe(texts)
 
     def waited(self, seconds: float) -> None:
-        """A request left the queue after this time."""
+        """A request began to leave the queue after this time."""
         self._queue_seconds.observe(seconds)
+
+    def lost(self) -> None:
+        """The engine's process is gone; another is started."""
+        self._restarts.inc()

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
 from sluice_predictor.engine.worker import QueueFullError
-from sluice_predictor.metrics import Metrics, Traffic
+from sluice_predictor.metrics import Metrics, Protocol, Traffic
 from sluice_predictor.protocol import v1, v2
 from sluice_predictor.protocol.errors import RequestError
 from sluice_predictor.protocol.http import (
@@ -29,7 +29,7 @@ from sluice_predictor.protocol.http import (
     inference_target,
     read_body,
 )
-from sluice_predictor.protocol.request import Protocol, check_content_type
+from sluice_predictor.protocol.request import check_content_type
 from sluice_predictor.tasks import Answer
 
 _CLIENT_GONE = 499

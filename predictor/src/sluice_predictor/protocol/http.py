@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from sluice_predictor.metrics import Protocol
 from sluice_predictor.protocol.errors import RequestError
-from sluice_predictor.protocol.request import MAX_BODY_BYTES, Protocol
+from sluice_predictor.protocol.request import MAX_BODY_BYTES
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -14,13 +13,6 @@ from sluice_predictor.protocol.errors import RequestError
 MAX_BODY_BYTES = 4 << 20
 MAX_INSTANCES = 256
 MAX_TEXT_CHARACTERS = 20_000
-
-
-class Protocol(StrEnum):
-    """Value of the metric label `protocol`."""
-
-    V1 = "v1"
-    V2 = "v2"
 
 
 @dataclass(frozen=True, slots=True)
