@@ -25,6 +25,11 @@ def usable_cpus(*, cgroups: Path = _CGROUPS, affinity: int | None = None) -> int
     return schedulable if quota is None else max(1, min(schedulable, math.ceil(quota)))
 
 
+def engine_slots(cpus: int) -> int:
+    """Return how many batches are worth running at once: each needs a CPU, and Python serves only so many threads."""
+    return min(cpus, 4)
+
+
 def _quota_v2(cgroups: Path) -> float | None:
     words = _words(cgroups / "cpu.max")
     return None if len(words) != 2 or words[0] == "max" else int(words[0]) / int(words[1])

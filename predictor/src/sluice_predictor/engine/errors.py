@@ -34,3 +34,7 @@ class InputError(EngineError):
         super().__init__(message)
         self.place = place
         self.parameter = parameter
+
+
+class EngineFailedError(Exception):
+    """The engine cannot be started, or not any more; the message is one line that says why."""

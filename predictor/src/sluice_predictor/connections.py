@@ -1,0 +1,123 @@
+"""HTTP connections with an end: uvicorn's server, and a client that takes for ever costs it nothing.
+
+Uvicorn limits only how long a connection may be idle after an answer. Here a connection is also closed when it never
+asks anything, when a request does not arrive as a whole in time, or when its answer is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+RECEIVE_SECONDS = 20.0
+"""How long a client may take to send a request, or to read its answer."""
+
+_TOO_SLOW = b'{"error":"the request did not arrive in time","code":"request_timeout"}'
+_TIMEOUT = b"\r\n".join(
+    (
+        b"HTTP/1.1 408 Request Timeout",
+        b"content-type: application/json",
+        b"connection: close",
+        b"content-length: %d" % len(_TOO_SLOW),
+        b"",
+        _TOO_SLOW,
+    )
+)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose client must not keep the server waiting."""
+
+    _receiving: asyncio.TimerHandle | None = None
+    _writing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Mostly a request arrives in one piece, and no timer is needed.
+        if self._receiving is None and self._is_clients_turn():
+            self._receiving = self.loop.call_later(RECEIVE_SECONDS, self._too_slow)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._stop_receiving()
+
+    def on_response_complete(self) -> None:
+        self._stop_receiving()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing = self.loop.call_later(RECEIVE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_writing()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_receiving()
+        self._stop_writing()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def _stop_receiving(self) -> None:
+        if self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
+
+    def _stop_writing(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def _is_clients_turn(self) -> bool:
+        """Whether the server waits for the rest of a request, or for the first of it."""
+        if self.transport.is_closing():
+            return False
+        return self.cycle is None or self.cycle.more_body or self.cycle.response_complete
+
+    def _too_slow(self) -> None:
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_TIMEOUT)
+        self.transport.close()
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn that goes on serving for a while after SIGTERM."""
+
+    def __init__(self, config: uvicorn.Config, *, on_leaving: Callable[[], Any], lameduck: float) -> None:
+        """Prepare; nothing listens yet.
+
+        Args:
+            config: uvicorn's.
+            on_leaving: called at SIGTERM, to say not ready.
+            lameduck: seconds for which everything is still served after that.
+        """
+        super().__init__(config)
+        self._on_leaving = on_leaving
+        self._lameduck = lameduck
+        self._leave_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the base class' signature
+        if sig == signal.SIGTERM and self._leave_at is None:
+            self._on_leaving()
+            self._leave_at = time.monotonic() + self._lameduck
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._leave_at is not None and time.monotonic() >= self._leave_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
