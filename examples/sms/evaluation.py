@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from examples.sms.messages import Message
-from sluice_predictor.tasks.text_entities import Prediction, TextEntitiesModel, predict
+from examples.sms.model import Prediction, TextEntitiesModel, predict
 
 BATCH = 32
 

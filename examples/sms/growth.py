@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from sluice_predictor.tasks.text_entities import TextEntitiesModel
+from examples.sms.model import TextEntitiesModel
 
 
 @torch.no_grad()

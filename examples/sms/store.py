@@ -19,9 +19,9 @@ from pathlib import Path
 
 from examples.sms.catalogue import DATA, LABELS
 from examples.sms.evaluation import Score
+from examples.sms.model import TASK, TextEntitiesModel, load_tokenizer
 from examples.sms.versions import Network, Recipe
 from sluice_predictor.artifact import ArtifactError, open_artifact, pack
-from sluice_predictor.tasks.text_entities import TASK, TextEntitiesModel, load_tokenizer
 
 MODEL = "sms-classifier"
 

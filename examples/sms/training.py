@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from examples.sms.catalogue import LABELS
 from examples.sms.messages import Message
-from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesConfig, TextEntitiesModel, pad
+from examples.sms.model import ENTITY_LABELS, TextEntitiesConfig, TextEntitiesModel, pad
 
 IGNORED = -100
 """The tag of padding, which the loss passes over."""

@@ -15,9 +15,9 @@ from tokenizers import Tokenizer
 from examples.sms.catalogue import Format, brands, formats
 from examples.sms.growth import deepened
 from examples.sms.messages import Message, generate
+from examples.sms.model import TextEntitiesModel
 from examples.sms.tokenizer import train_tokenizer, with_new_words
 from examples.sms.training import examples_of, fit, new_model
-from sluice_predictor.tasks.text_entities import TextEntitiesModel
 
 SEED = 7
 FIRST_MESSAGES, FURTHER_MESSAGES = 70_000, 80_000

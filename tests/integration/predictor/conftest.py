@@ -1,6 +1,5 @@
 """Tiny versions with random weights, and the real server in a process of its own."""
 
-import json
 import os
 import signal
 import socket
@@ -15,12 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from examples.sms.model import TASK, TextEntitiesConfig, TextEntitiesModel
 from sluice_predictor.artifact import Artifact, pack
-from sluice_predictor.engine.bert import BertShape
-from sluice_predictor.tasks.decoding import ENTITY_LABELS, TASK
 
 LABELS = ["debit", "credit", "other"]
 WORDS = 50
@@ -29,31 +26,19 @@ START_TIMEOUT = 120.0
 
 def make_version(directory: Path, *, hidden: int = 16, layers: int = 2, version: str = "1.0.0") -> Artifact:
     """Pack a version that knows the words w1 to w49; its tokenizer also knows `strange`, its embeddings do not."""
-    shape = BertShape(
+    config = TextEntitiesConfig(
         vocab_size=WORDS,
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=2 * hidden,
         max_position_embeddings=256,
-        type_vocab_size=2,
-        layer_norm_eps=1e-12,
+        initializer_range=1.0,
+        labels=LABELS,
     )
-    generator = torch.Generator().manual_seed(1)
-    shapes = {f"encoder.{name}": size for name, size in shape.tensors().items()}
-    for head, width in (("label_head", len(LABELS)), ("entity_head", len(ENTITY_LABELS))):
-        shapes |= {f"{head}.weight": (width, hidden), f"{head}.bias": (width,)}
+    torch.manual_seed(1)
     directory.mkdir()
-    weights = {name: torch.randn(size, generator=generator) for name, size in shapes.items()}
-    save_file(weights, directory / "model.safetensors")
-    config = {name: getattr(shape, name) for name in BertShape.__dataclass_fields__} | {
-        "model_type": "sluice-text-entities",
-        "hidden_act": "gelu",
-        "pad_token_id": 0,
-        "labels": LABELS,
-        "entity_labels": list(ENTITY_LABELS),
-    }
-    (directory / "config.json").write_text(json.dumps(config))
+    TextEntitiesModel(config).save_pretrained(directory)
     vocabulary = {"[PAD]": 0, **{f"w{number}": number for number in range(1, WORDS)}, "strange": WORDS}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[PAD]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -7,15 +7,15 @@ import pytest
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sluice_predictor.artifact import pack
-from sluice_predictor.tasks import load_task
-from sluice_predictor.tasks.text_entities import (
+from examples.sms.model import (
     TASK,
     TextEntitiesConfig,
     TextEntitiesModel,
     load_tokenizer,
     predict,
 )
+from sluice_predictor.artifact import pack
+from sluice_predictor.tasks import Item, load_task
 
 
 async def test_kserves_client_speaks_v1(server) -> None:
@@ -67,8 +67,8 @@ def test_the_server_answers_as_the_trained_model_does(tmp_path: Path) -> None:
     texts = ["w1 w2 w3", "", "w5 " * 100, " ".join(f"w{n}" for n in range(1, 40)), "unknown words"]
 
     trained = predict(model, load_tokenizer(directory, max_tokens=64), texts)
-    served = [answer.prediction for answer in load_task(artifact).answer(texts)]
-    alone = [answer.prediction for text in texts for answer in load_task(artifact).answer([text])]
+    served = [answer.prediction for answer in load_task(artifact).answer([Item(text) for text in texts])]
+    alone = [answer.prediction for text in texts for answer in load_task(artifact).answer([Item(text)])]
 
     for expected, *others in zip(trained, served, alone, strict=True):
         for other in others:

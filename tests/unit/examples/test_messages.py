@@ -7,9 +7,9 @@ import pytest
 
 from examples.sms.catalogue import LABELS, brands, formats, regions
 from examples.sms.messages import Message, generate, held_out, render, stream
+from examples.sms.model import ENTITY_TYPES
 from examples.sms.noise import disturb
 from examples.sms.values import Piece, fill
-from sluice_predictor.tasks.decoding import ENTITY_TYPES
 
 ALL = ("training", "extended", "held_out")
 

@@ -13,7 +13,7 @@ from examples.sms.tokenizer import train_tokenizer
 from examples.sms.training import new_model
 from examples.sms.versions import RECIPES, Network
 from sluice_predictor.artifact import open_artifact
-from sluice_predictor.tasks.serving import load
+from sluice_predictor.tasks import Item, load_task
 
 FIRST = RECIPES[0]
 SCORE = Score(messages=10, accuracy=0.9, entity_f1=0.8, raising=0.0)
@@ -32,9 +32,9 @@ def save(store: Store) -> Row:
 
 def test_a_saved_version_is_one_that_the_predictor_opens_and_answers_with(store: Store) -> None:
     row = save(store)
-    task = load(open_artifact(store.directory / "1.0.0", row.digest))
+    task = load_task(open_artifact(store.directory / "1.0.0", row.digest))
     task.warm_up()
-    (answer,) = task.answer(["Rs.5 debited"])
+    (answer,) = task.answer([Item("Rs.5 debited")])
     assert answer.prediction["label"] in LABELS
 
 

@@ -10,9 +10,9 @@ from examples.sms.catalogue import LABELS, brands, formats
 from examples.sms.evaluation import evaluate
 from examples.sms.growth import deepened
 from examples.sms.messages import Message, generate, stream
+from examples.sms.model import ENTITY_LABELS, TextEntitiesModel, pad, predict
 from examples.sms.tokenizer import train_tokenizer, with_new_words
 from examples.sms.training import examples_of, fit, new_model
-from sluice_predictor.tasks.text_entities import ENTITY_LABELS, TextEntitiesModel, pad, predict
 
 
 @pytest.fixture(scope="module")

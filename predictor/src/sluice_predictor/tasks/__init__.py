@@ -1,22 +1,47 @@
-"""What a model version answers: one module per task, each with its model, its input and its answer."""
+"""What a model version answers: one module per task, each with its heads and its answer."""
 
 from __future__ import annotations
 
-from sluice_predictor.artifact import Artifact, ArtifactError
-from sluice_predictor.tasks.base import Answer, Entity, Prediction, Task
+from typing import Literal
 
-__all__ = ["Answer", "Entity", "Prediction", "Task", "load_task"]
+from sluice_predictor.artifact import Artifact
+from sluice_predictor.tasks.base import (
+    Answer,
+    Description,
+    InputProblem,
+    Item,
+    Output,
+    Parameters,
+    Precision,
+    Task,
+)
+
+__all__ = [
+    "Answer",
+    "Description",
+    "InputProblem",
+    "Item",
+    "Output",
+    "Parameters",
+    "Precision",
+    "Task",
+    "load_task",
+]
 
 
-def load_task(artifact: Artifact) -> Task:
+def load_task(artifact: Artifact, *, precision: Literal["auto"] | Precision = "auto", threads: int = 1) -> Task:
     """Load the verified version for the task that its manifest names.
 
-    Raises:
-        ArtifactError: the task is unknown, or a file's content is not what the task needs; the message names it.
-    """
-    if artifact.manifest.task != "text-entities":
-        raise ArtifactError(f"sluice.json: this server has no task {artifact.manifest.task!r}")
-    # Imported here because torch takes seconds to import, and who only needs the types need not wait.
-    from sluice_predictor.tasks.serving import load
+    Args:
+        artifact: a version, verified.
+        precision: that the network runs at; `auto` is the fastest that reproduces the calibration predictions.
+        threads: CPUs that one forward pass may use.
 
-    return load(artifact)
+    Raises:
+        ArtifactError: the task is unknown, a file's content is not what the task needs, or the predictions are not
+            those that the version was calibrated with; the message names the file.
+    """
+    # Imported here because torch takes seconds to import, and who only needs the types need not wait.
+    from sluice_predictor.tasks.loading import load
+
+    return load(artifact, precision=precision, threads=threads)

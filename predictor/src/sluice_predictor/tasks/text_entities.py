@@ -1,108 +1,84 @@
-"""The model of the joint text task as it is trained: one encoder, one label for the text, and its entities.
+"""Text entities: one label for the text, and the entities that its tokens' tags spell out.
 
-A version of this task is a directory with `config.json` and `model.safetensors`, as this model's `save_pretrained`
-writes them, and `tokenizer.json`. Labels are identified by their place in the configuration's lists, which
-therefore never changes within a model. Serving needs none of this module, which takes seconds to import.
+`config.json` has model_type `sluice-text-entities` and lists `labels` and `entity_labels`; the weights are a BERT
+encoder (`encoder.`), `label_head` on the mean of all tokens' states and `entity_head` on each. Labels are identified
+by their place in the lists, which therefore never changes within a model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
-from tokenizers import Encoding, Tokenizer
-from torch import nn
-from transformers.models.bert.configuration_bert import BertConfig
-from transformers.models.bert.modeling_bert import BertModel, BertPreTrainedModel
+from torch import Tensor
+from torch.nn import functional
 
-from sluice_predictor.tasks.base import Prediction
-from sluice_predictor.tasks.decoding import ENTITY_LABELS, ENTITY_TYPES, TASK, Names, to_answers, token_ids
-from sluice_predictor.tasks.serving import load_tokenizer
+from sluice_predictor.artifact import ArtifactError
+from sluice_predictor.networks.weights import Linear
+from sluice_predictor.tasks.base import Answer, Output, Parameters
+from sluice_predictor.tasks.definition import Definition, Files
+from sluice_predictor.tasks.reading import names_in
+from sluice_predictor.tasks.spans import decode_entities
+from sluice_predictor.tasks.tokens import Tokens
 
-__all__ = [
-    "ENTITY_LABELS",
-    "ENTITY_TYPES",
-    "TASK",
-    "Prediction",
-    "TextEntitiesConfig",
-    "TextEntitiesLogits",
-    "TextEntitiesModel",
-    "load_tokenizer",
-    "pad",
-    "predict",
-]
+OUTPUTS = (Output("label", "BYTES"), Output("score", "FP32"), Output("entities", "BYTES"))
 
 
-class TextEntitiesConfig(BertConfig):  # type: ignore[no-untyped-call]
-    """A BERT configuration with the names of what the two heads answer, in the order of their outputs."""
-
-    model_type = "sluice-text-entities"
-
-    labels: list[str] = field(default_factory=list)
-    entity_labels: list[str] = field(default_factory=lambda: list(ENTITY_LABELS))
-
-
-class TextEntitiesLogits(NamedTuple):
-    """`label` has shape [batch, labels]; `entity` has shape [batch, tokens, entity labels]."""
-
-    label: torch.Tensor
-    entity: torch.Tensor
-
-
-class TextEntitiesModel(BertPreTrainedModel):  # type: ignore[no-untyped-call]
-    """A BERT encoder with a head on the mean of all tokens and a head on each token."""
-
-    config: TextEntitiesConfig
-    config_class = TextEntitiesConfig
-    base_model_prefix = "encoder"
-
-    def __init__(self, config: TextEntitiesConfig) -> None:
-        super().__init__(config)
-        self.encoder = BertModel(config, add_pooling_layer=False)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.label_head = nn.Linear(config.hidden_size, len(config.labels))
-        self.entity_head = nn.Linear(config.hidden_size, len(config.entity_labels))
-        self.post_init()  # type: ignore[no-untyped-call]
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> TextEntitiesLogits:
-        """Answer both heads for a padded batch; tokens whose mask is 0 have no influence on the label.
-
-        Raises:
-            IndexError: a token id has no row in the embedding table.
-        """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        hidden = self.dropout(hidden)
-        weight = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-        return TextEntitiesLogits(label=self.label_head(mean), entity=self.entity_head(hidden))
-
-
-def pad(encodings: Sequence[Encoding], *, pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Make `input_ids` and `attention_mask`, both [batch, longest], of encoded texts."""
-    rows = [token_ids(encoding, pad_token_id=pad_token_id) for encoding in encodings]
-    longest = max(map(len, rows))
-    ids = [row + [pad_token_id] * (longest - len(row)) for row in rows]
-    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
-    return torch.tensor(ids), torch.tensor(mask)
-
-
-def predict(model: TextEntitiesModel, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Prediction]:
-    """Answer a batch of texts, in their order.
+def define(files: Files) -> Definition:
+    """Define the task for a version.
 
     Raises:
-        IndexError: the tokenizer made an id for which the model has no embedding.
+        ArtifactError: the version is not one of this task.
     """
-    encodings = tokenizer.encode_batch(list(texts))
-    ids, mask = pad(encodings, pad_token_id=model.config.pad_token_id or 0)
-    with torch.inference_mode():
-        logits = model(ids, mask)
-        answers = to_answers(
-            texts,
-            encodings,
-            label_logits=logits.label,
-            entity_logits=logits.entity[mask.bool()],
-            names=Names(labels=model.config.labels, entity_labels=model.config.entity_labels),
+    if files.shape is None or files.config.get("model_type") != "sluice-text-entities":
+        raise ArtifactError("config.json: model_type: should be 'sluice-text-entities', with a BERT encoder")
+    labels, tags = names_in(files.config, "labels"), names_in(files.config, "entity_labels")
+    if labels != files.artifact.manifest.labels:
+        raise ArtifactError("config.json: its labels are not those of sluice.json")
+    hidden = files.shape.hidden_size
+    return Definition(
+        outputs=OUTPUTS,
+        defaults=Parameters(truncation=True),
+        rows="all",
+        head=_Heads(
+            label=files.weights.take_linear("label_head", len(labels), hidden),
+            entity=files.weights.take_linear("entity_head", len(tags), hidden),
+        ),
+        decode=_Names(labels=labels, tags=tags).decode,
+        offsets=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    label: Linear
+    entity: Linear
+
+    def __call__(self, states: Tensor, lengths: Sequence[int]) -> Sequence[Tensor]:
+        means = torch.stack([text.mean(dim=0) for text in torch.split(states, list(lengths))])
+        return (
+            functional.linear(means, self.label.weight, self.label.bias),
+            functional.linear(states, self.entity.weight, self.entity.bias),
         )
-    return [answer.prediction for answer in answers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    labels: Sequence[str]
+    tags: Sequence[str]
+
+    def decode(self, texts: Sequence[Tokens], scores: Sequence[Tensor]) -> list[Answer]:
+        label_scores, label_ids = scores[0].softmax(dim=-1).max(dim=-1)
+        tag_scores, tag_ids = scores[1].softmax(dim=-1).max(dim=-1)
+        tags, probabilities = [self.tags[tag] for tag in tag_ids.tolist()], tag_scores.tolist()
+        answers, start = [], 0
+        for text, label_id, score in zip(texts, label_ids.tolist(), label_scores.tolist(), strict=True):
+            end = start + len(text.ids)
+            entities = decode_entities(
+                text.text, offsets=text.offsets, tags=tags[start:end], scores=probabilities[start:end]
+            )
+            start, label = end, self.labels[label_id]
+            prediction = {"label": label, "score": score, "entities": entities}
+            answers.append(Answer(prediction=prediction, tokens=text.shown, labels=((label, score),)))
+        return answers

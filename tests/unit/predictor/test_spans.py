@@ -1,12 +1,11 @@
 """Tags of tokens become entities of the text."""
 
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sluice_predictor.tasks.decoding import ENTITY_LABELS, Names, decode_entities, to_answers
+from sluice_predictor.tasks.spans import decode_entities
 
+ENTITY_LABELS = ("O", "B-amount", "I-amount", "B-date", "I-date")
 TEXT = "Rs. 5000 to ACME on 1 May"
 WORDS = [(0, 3), (4, 8), (9, 11), (12, 16), (17, 19), (20, 21), (22, 25)]
 
@@ -67,23 +66,3 @@ def test_entities_are_slices_of_the_text_in_order_and_apart(tokens: list[tuple[i
     bounds = [bound for entity in entities for bound in (entity["start"], entity["end"])]
     assert bounds == sorted(bounds)
     assert all(entity["text"] == text[entity["start"] : entity["end"]] != "" for entity in entities)
-
-
-def test_each_text_of_a_batch_gets_its_own_label_and_tokens() -> None:
-    tokenizer = Tokenizer(models.WordLevel({"?": 0, "5000": 1, "paid": 2}, unk_token="?"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    texts = ["paid 5000", "", "5000"]
-    outside, amount = [9.0, 0.0], [0.0, 9.0]
-
-    answers = to_answers(
-        texts,
-        tokenizer.encode_batch(texts),
-        label_logits=torch.tensor([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]]),
-        # The text without tokens is carried through the model by one token of padding.
-        entity_logits=torch.tensor([outside, amount, amount, amount]),
-        names=Names(labels=["debit", "other"], entity_labels=["O", "B-amount"]),
-    )
-
-    assert [answer.prediction["label"] for answer in answers] == ["debit", "other", "debit"]
-    assert [answer.tokens for answer in answers] == [2, 0, 1]
-    assert [[e["start"] for e in answer.prediction["entities"]] for answer in answers] == [[5], [], [0]]

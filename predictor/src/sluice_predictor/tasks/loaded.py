@@ -1,0 +1,87 @@
+"""A version, loaded: tokens, the network, its head and its answers, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from sluice_predictor.networks.packed import Rows
+from sluice_predictor.tasks.base import Answer, Description, InputProblem, Item, Parameters
+from sluice_predictor.tasks.definition import Definition
+from sluice_predictor.tasks.tokens import Texts, Tokens
+
+_WARM_UP_TOKENS = (16, 32, 48, 64)
+
+
+class Network(Protocol):
+    """An encoder at one precision."""
+
+    def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
+        """Return last states in float32, [tokens or texts, hidden]."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """A version of any task, ready to answer from several threads."""
+
+    description: Description
+    definition: Definition
+    texts: Texts
+    network: Network
+
+    def warm_up(self) -> None:
+        """Tokenize, then pass padding through the model: no text can be relied on to suit a faulty tokenizer."""
+        self.texts.tokenizer.encode_batch(["warm-up"])
+        longest = self.texts.max_tokens
+        padding = [[self.texts.pad_token_id] * min(length, longest) for length in _WARM_UP_TOKENS]
+        for ids in (padding[:1], padding, padding * 4):
+            self._scores(ids)
+
+    def answer(self, items: Sequence[Item]) -> list[Answer | InputProblem]:
+        """Answer a batch of at least one text, in order; any exception means that none was answered."""
+        problems = [problem_with(item.parameters, self.texts) for item in items]
+        asked = [item for item, problem in zip(items, problems, strict=True) if problem is None]
+        encoded = iter(self.texts.encode(asked) if asked else [])
+        prepared = [next(encoded) if problem is None else problem for problem in problems]
+        readable = [text for text in prepared if isinstance(text, Tokens)]
+        answers = iter(self._answers(readable) if readable else [])
+        return [next(answers) if isinstance(text, Tokens) else text for text in prepared]
+
+    def _answers(self, texts: Sequence[Tokens]) -> list[Answer]:
+        with torch.inference_mode():
+            return self.definition.decode(texts, self._scores([text.ids for text in texts]))
+
+    def _scores(self, ids: Sequence[Sequence[int]]) -> Sequence[Tensor]:
+        with torch.inference_mode():
+            states = self.network.encode(ids, rows=self.definition.rows)
+            scores = self.definition.head(states, [len(text) for text in ids])
+            if not all(bool(part.isfinite().all()) for part in scores):
+                raise FloatingPointError("the model's answer is not a finite number")
+            return scores
+
+
+def problem_with(parameters: Parameters, texts: Texts) -> InputProblem | None:
+    """Say what is wrong with a request's parameters, None if nothing is."""
+    if parameters == _NOTHING:
+        return None
+    limit = texts.max_tokens
+    if parameters.max_tokens is not None and not 1 <= parameters.max_tokens <= limit:
+        return InputProblem(f"max_tokens must be from 1 to {limit}", parameter="max_tokens")
+    if parameters.top_k is not None:
+        if texts.defaults.top_k is None:
+            return InputProblem("this model's task has no top_k", parameter="top_k")
+        if parameters.top_k < 1:
+            return InputProblem("top_k must be at least 1", parameter="top_k")
+    if parameters.threshold is not None:
+        if texts.defaults.threshold is None:
+            return InputProblem("this model's task has no threshold", parameter="threshold")
+        if not 0.0 <= parameters.threshold <= 1.0:
+            return InputProblem("threshold must be from 0 to 1", parameter="threshold")
+    return None
+
+
+_NOTHING = Parameters()
