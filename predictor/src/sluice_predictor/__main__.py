@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from sluice_predictor import command
 from sluice_predictor.artifact import ArtifactError
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.process import start_process
@@ -23,6 +24,8 @@ log = logging.getLogger("sluice_predictor")
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; exit 1 with one line when the version cannot be served."""
+    if sys.argv[1:2] and sys.argv[1] in command.NAMES:
+        sys.exit(command.main(sys.argv[1:]))
     # A container's first process ignores SIGTERM by default, and loading takes seconds.
     signal.signal(signal.SIGTERM, _stop_loading)
     configure_logs()
