@@ -13,23 +13,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import orjson
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 RECEIVE_SECONDS = 20.0
 """How long a client may take to send a request, or to read its answer."""
-
-_TOO_SLOW = b'{"error":"the request did not arrive in time","code":"request_timeout"}'
-_TIMEOUT = b"\r\n".join(
-    (
-        b"HTTP/1.1 408 Request Timeout",
-        b"content-type: application/json",
-        b"connection: close",
-        b"content-length: %d" % len(_TOO_SLOW),
-        b"",
-        _TOO_SLOW,
-    )
-)
 
 
 class Connection(HttpToolsProtocol):
@@ -88,7 +77,17 @@ class Connection(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self.transport.write(_TIMEOUT)
+            self._refuse(408, "request_timeout", "the request did not arrive in time")
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "invalid_http", msg)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer what never became a request, and hang up."""
+        body = orjson.dumps({"error": message, "code": code})
+        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import islice
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,6 +18,9 @@ from sluice_predictor.tasks import Answer
 DURATION_EDGES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 TOKEN_BINS = (8, 16, 32, 64, 128, 256, 512)
 """Upper edges, inclusive, of the bins in which the length of inputs is counted."""
+MAX_LABELS = 100
+"""Labels of the model that have a series of their own, in the manifest's order; the others share `OTHER_LABELS`."""
+OTHER_LABELS = "(other)"
 
 _BATCH_EDGES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SCORE_EDGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -89,7 +93,10 @@ class Metrics:
             registry=registry,
         )
         self._score = Histogram(
-            "sluice_prediction_score", "Probability of a label that a text got.", buckets=_SCORE_EDGES, registry=registry
+            "sluice_prediction_score",
+            "Probability of a label that a text got.",
+            buckets=_SCORE_EDGES,
+            registry=registry,
         )
         self._input_bin = Counter(
             "sluice_input_bin",
@@ -117,7 +124,8 @@ class Metrics:
             for code in _EXPECTED_CODES:
                 self._requests.labels(protocol, str(code), Traffic.LIVE)
         self._duration.labels(Traffic.LIVE)
-        self._by_label = {label: self._predictions.labels(label) for label in labels}
+        self._by_label = {label: self._predictions.labels(label) for label in islice(labels, MAX_LABELS)}
+        self._other_labels = self._predictions.labels(OTHER_LABELS)
         for edge in (*map(str, TOKEN_BINS), "+Inf"):
             self._input_bin.labels("tokens", edge)
 
@@ -137,10 +145,8 @@ class Metrics:
             return
         for answer in answers:
             for label, score in answer.labels:
-                # A label that the manifest does not name would be a series that nobody asked for.
-                if label in self._by_label:
-                    self._by_label[label].inc()
-                    self._score.observe(score)
+                self._by_label.get(label, self._other_labels).inc()
+                self._score.observe(score)
             self._input_bin.labels("tokens", token_bin(answer.tokens)).inc()
 
     def events_sent(self, events: int) -> None:

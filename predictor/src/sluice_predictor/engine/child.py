@@ -75,17 +75,23 @@ class Child:
         load = self._loads.get()
         try:
             task = load_task(load.artifact, precision=load.precision, threads=load.threads)
-            task.warm_up()
+            self._start_slots(task, Cpus(total=load.threads, set_threads=set_threads), slots=engine_slots(load.threads))
         except ArtifactError as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"the version could not be loaded: {_one_line(error)}")
-        cpus = Cpus(total=load.threads, set_threads=set_threads)
-        for number in range(engine_slots(load.threads)):
-            threading.Thread(target=self._work, args=(task, cpus), name=f"slot-{number}", daemon=True).start()
         self._send(Loaded(task.description))
         while True:
             signal.pause()
+
+    def _start_slots(self, task: Task, cpus: Cpus, *, slots: int) -> None:
+        """Start the threads that answer, each warm: the libraries keep their own threads and buffers for each."""
+        warm: SimpleQueue[Exception | None] = SimpleQueue()
+        for number in range(slots):
+            threading.Thread(target=self._work, args=(task, cpus, warm), name=f"slot-{number}", daemon=True).start()
+        for _ in range(slots):
+            if error := warm.get():
+                raise error
 
     def _fail(self, reason: str) -> NoReturn:
         self._send(LoadFailed(reason))
@@ -111,7 +117,14 @@ class Child:
         except OSError:
             os._exit(0)
 
-    def _work(self, task: Task, cpus: Cpus) -> None:
+    def _work(self, task: Task, cpus: Cpus, warm: SimpleQueue[Exception | None]) -> None:
+        try:
+            with cpus:
+                task.warm_up()
+        except Exception as error:
+            warm.put(error)
+            return
+        warm.put(None)
         while True:
             run = self._runs.get()
             with cpus:
