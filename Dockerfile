@@ -46,18 +46,26 @@ ENTRYPOINT ["python", "-P", "-m", "sluice_operator"]
 
 FROM runtime AS predictor
 LABEL org.opencontainers.image.title=sluice-predictor
-# An index of torch built for the CPU alone, where one can be reached: the image is then a fifth of the size.
-ARG TORCH_INDEX_URL=
+# cpu: torch from an index of builds for the CPU alone, a quarter of the size; where that cannot be reached, an empty
+# TORCH_INDEX_URL takes PyPI's build, which is made for CUDA, and drops what only a GPU needs. cuda: PyPI's build, whole.
+ARG ACCELERATOR=cpu
+ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 COPY --from=locked /predictor.txt /opt/sluice/requirements.txt
 RUN --mount=type=bind,from=installer,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
+    --mount=type=bind,source=hack/images/predictor,target=/hack \
     export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy; \
-    uv venv --quiet --allow-existing --python python3.11 /opt/sluice \
- && cd /opt/sluice && if [ -n "${TORCH_INDEX_URL}" ]; then \
-      sed -i -E '/^(nvidia-|cuda-)/d; /^ +--hash/d; s/ *\\$//' requirements.txt \
-   && uv pip install --quiet --python . --compile-bytecode --no-deps --requirements requirements.txt \
-        --index "${TORCH_INDEX_URL}"; \
+    case "${ACCELERATOR}" in cpu|cuda) ;; *) echo "ACCELERATOR: expected cpu or cuda" >&2; exit 1 ;; esac \
+ && uv venv --quiet --allow-existing --python python3.11 /opt/sluice \
+ && cd /opt/sluice \
+ && install="uv pip install --quiet --python . --compile-bytecode --no-deps" \
+ && if [ "${ACCELERATOR}" = cpu ] && [ -n "${TORCH_INDEX_URL}" ]; then \
+      torch="$(grep -o '^torch==[^ ;]*' requirements.txt)" \
+   && awk '/^[^ ]/ {keep = !/^(torch==|nvidia-|cuda-)/} keep' requirements.txt > others.txt \
+   && ${install} --require-hashes --requirements others.txt \
+   && ${install} --index-url "${TORCH_INDEX_URL}" "${torch}"; \
     else \
-      uv pip install --quiet --python . --compile-bytecode --no-deps --require-hashes --requirements requirements.txt; \
+      ${install} --require-hashes --requirements requirements.txt \
+   && if [ "${ACCELERATOR}" = cpu ]; then bin/python -B /hack/drop_cuda.py; fi; \
     fi
 COPY --from=predictor-code /code /opt/sluice/lib/python3.11/site-packages
 USER 65532:65532

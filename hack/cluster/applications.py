@@ -39,7 +39,9 @@ def inputs(name: str, *, paths: Paths) -> tuple[Path, ...]:
     """What decides the content of an image."""
     root = paths.checkout
     projects = tuple(root / part / "pyproject.toml" for part in NAMES)
-    return (root / "Dockerfile", root / "uv.lock", root / "pyproject.toml", *projects, root / name / "src")
+    own = root / "hack" / "images" / name
+    recipe = (root / "Dockerfile", *([own] if own.exists() else []))
+    return (*recipe, root / "uv.lock", root / "pyproject.toml", *projects, root / name / "src")
 
 
 def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool) -> dict[str, str]:
@@ -57,7 +59,12 @@ def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool
     if built_here:
         base = images.PYTHON.name
         needs = (base, f"image {images.INSTALLER.name}")
-        arguments = {"BASE": images.base_reference(plan, base), "UV_IMAGE": images.reference(plan, images.INSTALLER)}
+        arguments = {
+            "BASE": images.base_reference(plan, base),
+            "UV_IMAGE": images.reference(plan, images.INSTALLER),
+            # Where published images cannot be reached, that index cannot either.
+            "TORCH_INDEX_URL": "",
+        }
         # The host's cache spares the download, its certificates let it be made; neither becomes part of the image.
         volumes = {uv_cache(store.shell): _UV_CACHE, _CERTIFICATES: f"{_CERTIFICATES}:ro"}
         options = ("--layers", "--force-rm", *(f"--volume={source}:{target}" for source, target in volumes.items()))

@@ -90,6 +90,10 @@ class Store:
         self.shell.run([*words, *options, "--tag", name, "--file", containerfile, context], log=log)
         self.names().add(name)
 
+    def size(self, name: str) -> int:
+        """Bytes of an image as it is unpacked, all its layers together."""
+        return int(self.shell.output([self.engine, "image", "inspect", "--format", "{{.Size}}", name]))
+
     def drop_others(self, name: str) -> None:
         """Remove the other tags of the repository of `name`: earlier states of the same image."""
         repository = name.rpartition(":")[0]

@@ -45,6 +45,11 @@ class Paths:
         return self.checkout / "build" / "images.json"
 
     @property
+    def image_figures(self) -> Path:
+        """How large the predictor's image is, for the benchmark."""
+        return self.checkout / "build" / "bench" / "image.json"
+
+    @property
     def tools(self) -> Path:
         return self.checkout / "hack" / "tools"
 

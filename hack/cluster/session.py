@@ -58,8 +58,12 @@ class Session:
         self._demand_cluster()
         planned = self._planner.images()
         self._run(planned)
-        for reference in planned.applications.values():
-            self.report.console.print(reference, highlight=False)
+        megabytes = {
+            name: round(self._planner.store.size(reference) / 1e6) for name, reference in planned.applications.items()
+        }
+        for name, reference in planned.applications.items():
+            self.report.console.print(f"{reference}  {megabytes[name]} MB", highlight=False)
+        write_whole(self.paths.image_figures, json.dumps({"image_mb": megabytes["predictor"]}) + "\n")
 
     def down(self) -> None:
         """Delete the cluster; what was built stays in the cache."""
