@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 import time
 
 import prometheus_client
@@ -19,12 +20,15 @@ from sluice_predictor.connections import Connection, HttpServer
 from sluice_predictor.engine import Engine, StartOptions
 from sluice_predictor.engine.cpus import usable_cpus
 from sluice_predictor.engine.process import Process
+from sluice_predictor.events import Origin, Publisher
 from sluice_predictor.metrics import Metrics
 from sluice_predictor.protocol.front import Front
+from sluice_predictor.protocol.inference import Identity, Inference
 from sluice_predictor.sdk import VersionModel, make_application
 from sluice_predictor.settings import Settings
 
 _STUCK_AFTER = 60.0
+_EVENT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,7 @@ def serve(settings: Settings, *, process: Process) -> None:
     """
     _allow_many_connections()
     prometheus_client.disable_created_metrics()
-    loop_factory = uvicorn.Config("", loop=settings.event_loop).get_loop_factory()
+    loop_factory = uvicorn.Config("", loop=settings.event_loop, log_config=None).get_loop_factory()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(_serve(settings, process))
 
@@ -68,31 +72,47 @@ async def _serve(settings: Settings, process: Process) -> None:
             precision=engine.description.precision,
             seconds=time.perf_counter() - started,
         )
-        await _until_told(settings, artifact, engine, metrics)
+        await _serve_engine(settings, artifact, engine, metrics)
     finally:
         await engine.close()
 
 
-async def _until_told(settings: Settings, artifact: Artifact, engine: Engine, metrics: Metrics) -> None:
-    """Serve until a signal says to stop, or the engine fails for good."""
-    version = artifact.manifest.version
-    front = Front(
-        make_application(VersionModel(settings.model_name, engine), http_port=settings.http_port),
-        model=settings.model_name,
-        version=version,
-        engine=engine,
+async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, metrics: Metrics) -> None:
+    """Serve what the engine has loaded until a signal says to stop, or the engine fails for good."""
+    version, digest = artifact.manifest.version, artifact.digest
+    model = settings.model_name
+    publisher = None
+    if settings.events is not None:
+        publisher = Publisher(
+            settings.events, origin=Origin(model=model, version=version, digest=digest), observer=metrics
+        )
+        publisher.start()
+    inference = Inference(
+        engine,
+        identity=Identity(model=model, version=version, digest=digest, instance=socket.gethostname()),
         metrics=metrics,
+        publisher=publisher,
+        request_seconds=settings.request_timeout,
     )
-    http = HttpServer(_uvicorn_config(settings, front), on_leaving=front.drain, lameduck=settings.lameduck)
-    log.info("serving %s %s, %s", settings.model_name, version, artifact.digest)
+    front = Front(make_application(VersionModel(model, engine), http_port=settings.http_port), inference)
+    http = HttpServer(_uvicorn_config(settings, front), on_leaving=inference.drain, lameduck=settings.lameduck)
+    log.info("serving %s %s, %s", model, version, digest)
+    try:
+        await _until_told(http, engine)
+    finally:
+        if publisher is not None:
+            await publisher.close(seconds=_EVENT_SECONDS)
+
+
+async def _until_told(http: HttpServer, engine: Engine) -> None:
     serving = asyncio.create_task(http.serve())
     failing = asyncio.create_task(engine.failed())
-    await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
-    if failing.done():
+    try:
+        await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
+        await (failing if failing.done() else serving)
+    finally:
         serving.cancel()
-        await failing
-    failing.cancel()
-    await serving
+        failing.cancel()
 
 
 def _verify(settings: Settings) -> Artifact:

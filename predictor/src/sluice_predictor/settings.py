@@ -13,6 +13,7 @@ from pathlib import Path
 from kserve.model_server import parser as kserve_parser  # type: ignore[import-untyped]
 
 from sluice_predictor.engine.channel import RequestedPrecision
+from sluice_predictor.events import Sink, open_sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settings:
     request_timeout: float
     timeout_keep_alive: int
     event_loop: str
+    events: Sink | None
+    """Where prediction events go."""
     log_requests: bool
     lameduck: float
     drain: int
@@ -62,6 +65,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         request_timeout=args.request_timeout_seconds,
         timeout_keep_alive=args.timeout_keep_alive,
         event_loop=args.event_loop,
+        events=args.prediction_events,
         log_requests=args.log_requests,
         lameduck=args.lameduck_seconds,
         drain=args.drain_seconds,
@@ -91,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--max_waiting", type=_count, default=512, help="Texts that may wait before requests get a 503.")
     add("--request_timeout_seconds", type=_seconds, default=60.0, help="After it a request gets a 504.")
+    add("--prediction_events", type=_sink, help="Where prediction events go: stdout or a URL.")
     add("--log_requests", action="store_true", help="Log a line for each request.")
     add("--lameduck_seconds", type=float, default=5.0, help="How long to go on serving after SIGTERM.")
     add("--drain_seconds", type=int, default=20, help="How long requests in flight may then take to finish.")
@@ -109,3 +114,10 @@ def _seconds(value: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError("expected more than 0")
     return number
+
+
+def _sink(destination: str) -> Sink | None:
+    try:
+        return open_sink(destination) if destination else None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
