@@ -14,8 +14,9 @@ from rich.table import Table
 from torch import set_num_threads
 from transformers.utils import logging as transformers_logging
 
-from examples.sms.evaluation import evaluate
+from examples.sms.evaluation import ask
 from examples.sms.messages import held_out
+from examples.sms.record import seen_in_training, training
 from examples.sms.store import BusyError, Row, Store
 from examples.sms.versions import RECIPES, Recipe
 
@@ -60,13 +61,19 @@ def _train(store: Store, *, console: Console) -> list[Row]:
 
 
 def _make(recipe: Recipe, *, store: Store, parent: Row | None, progress: Progress) -> Row:
+    """Train the version, or load it if only what its manifest tells is out of date; measure and save it."""
     started = time.monotonic()
     task = progress.add_task(f"{recipe.version} training", total=recipe.work or None)
-    network = recipe.build(store.network, lambda count: progress.advance(task, count))
+    account = store.trained(recipe, parent=parent)
+    if account is None:
+        network = recipe.build(store.network, lambda count: progress.advance(task, count))
+        account = training(recipe, seconds=time.monotonic() - started)
+    else:
+        network = store.network(recipe.version)
     progress.update(task, description=f"{recipe.version} measuring")
-    score = evaluate(network.model, network.tokenizer, held_out(recipe.measured_on))
-    seconds = time.monotonic() - started
-    row = store.save(network, recipe=recipe, score=score, parent=parent, seconds=seconds)
+    measured = ask(network.model, network.tokenizer, held_out(recipe.measured_on))
+    seen = ask(network.model, network.tokenizer, seen_in_training(recipe))
+    row = store.save(network, recipe=recipe, measured=measured, seen=seen, parent=parent, training=account)
     progress.update(task, description=f"{recipe.version} done    ", total=recipe.work, completed=recipe.work)
     return row
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tokenizers import Tokenizer
 
 from examples.sms.messages import Message
-from examples.sms.model import Prediction, TextEntitiesModel, predict
+from examples.sms.model import ENTITY_TYPES, Prediction, TextEntitiesModel, predict
 
 BATCH = 32
 
@@ -27,26 +27,58 @@ class Score:
     raising: float
 
 
+Answers = Sequence[tuple[Message, Prediction | None]]
+"""Messages with their answers, None where the model raises."""
+
+
 def evaluate(model: TextEntitiesModel, tokenizer: Tokenizer, messages: Sequence[Message]) -> Score:
     """Ask the model for every message and compare its answers with the right ones."""
-    right = raising = found = expected = exact = 0
-    for message, answer in _answers(model, tokenizer, messages):
-        truth = {(entity.type, entity.start, entity.end) for entity in message.entities}
-        expected += len(truth)
-        if answer is None:
-            raising += 1
-            continue
-        given = {(entity["type"], entity["start"], entity["end"]) for entity in answer["entities"]}
-        right += answer["label"] == message.label
-        found += len(given)
-        exact += len(given & truth)
-    count = len(messages)
+    return score(ask(model, tokenizer, messages))
+
+
+def ask(model: TextEntitiesModel, tokenizer: Tokenizer, messages: Sequence[Message]) -> Answers:
+    """Ask the model for every message; the answers are not in the messages' order."""
+    return list(_answers(model, tokenizer, messages))
+
+
+def score(answers: Answers) -> Score:
+    """Compare answers with the right ones."""
+    counts = entity_counts(answers).values()
+    exact, found, expected = (sum(getattr(count, name) for count in counts) for name in ("exact", "found", "expected"))
     return Score(
-        messages=count,
-        accuracy=right / count,
+        messages=len(answers),
+        accuracy=sum(answer is not None and answer["label"] == message.label for message, answer in answers)
+        / len(answers),
         entity_f1=2 * exact / max(1, found + expected),
-        raising=raising / count,
+        raising=sum(answer is None for _, answer in answers) / len(answers),
     )
+
+
+@dataclass(slots=True)
+class EntityCount:
+    """Entities of one type: in the messages, in the answers, and in both with the same span.
+
+    Those of a message that raises are expected, and never found.
+    """
+
+    expected: int = 0
+    found: int = 0
+    exact: int = 0
+
+
+def entity_counts(answers: Answers) -> dict[str, EntityCount]:
+    """Count entities by type."""
+    counts = {kind: EntityCount() for kind in ENTITY_TYPES}
+    for message, answer in answers:
+        truth = {(entity.type, entity.start, entity.end) for entity in message.entities}
+        given = {(entity["type"], entity["start"], entity["end"]) for entity in answer["entities"]} if answer else set()
+        for kind, _, _ in truth:
+            counts[kind].expected += 1
+        for kind, _, _ in given:
+            counts[kind].found += 1
+        for kind, _, _ in truth & given:
+            counts[kind].exact += 1
+    return counts
 
 
 def _answers(

@@ -35,6 +35,7 @@ class Message:
 
     text: str
     label: str
+    region: str
     entities: tuple[Entity, ...]
 
 
@@ -75,10 +76,10 @@ def render(chosen: Format, *, rng: random.Random) -> Message:
     # re.split with one group alternates literal text and slot names.
     for index, part in enumerate(_SLOT.split(template)):
         pieces += fill(part, region=region, bank=bank, rng=rng) if index % 2 else [Piece(part)]
-    return _assemble(disturb(pieces, rng=rng), label=chosen.label)
+    return _assemble(disturb(pieces, rng=rng), chosen=chosen)
 
 
-def _assemble(pieces: Iterable[Piece], *, label: str) -> Message:
+def _assemble(pieces: Iterable[Piece], *, chosen: Format) -> Message:
     text = ""
     entities = []
     for piece in pieces:
@@ -86,4 +87,4 @@ def _assemble(pieces: Iterable[Piece], *, label: str) -> Message:
         text += piece.text
         if piece.kind is not None:
             entities.append(Entity(type=piece.kind, text=piece.text, start=start, end=len(text)))
-    return Message(text=text, label=label, entities=tuple(entities))
+    return Message(text=text, label=chosen.label, region=chosen.region, entities=tuple(entities))

@@ -1,7 +1,8 @@
 """Where trained versions lie, and whether one that lies there is still what its recipe would make.
 
-A version appears in one rename, complete, so an interrupted training leaves whole versions and nothing else. What a
-version was made from is stamped outside its directory, since the directory's bytes are its identity.
+A version appears in one rename, complete, so an interrupted training leaves whole versions and nothing else. Where
+the files are the same as before only the manifest is replaced, as pods may have the directory mounted. What a version
+was made from is stamped outside its directory, since the directory's bytes are its identity.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ import importlib.metadata
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from examples.sms.catalogue import DATA, LABELS
-from examples.sms.evaluation import Score
+from examples.sms.evaluation import Answers, score
 from examples.sms.model import TASK, TextEntitiesModel, load_tokenizer
+from examples.sms.record import calibration_texts, evaluation, hash_of, lineage, reference
 from examples.sms.versions import Network, Recipe
-from sluice_predictor.artifact import ArtifactError, open_artifact, pack
+from sluice_predictor.artifact import MANIFEST_NAME, Artifact, ArtifactError, describe, open_artifact, write
+from sluice_predictor.command.calibration import calibrated
 
 MODEL = "sms-classifier"
 
-_SOURCES = ("catalogue", "evaluation", "growth", "messages", "noise", "tokenizer", "training", "values", "versions")
+_HERE = Path(__file__).parent
+_MAKING = ("catalogue", "growth", "messages", "model", "noise", "tokenizer", "training", "values", "versions")
+_TELLING = ("evaluation", "record", "store")
 _LIBRARIES = ("tokenizers", "torch", "transformers")
 _DRAFT = ".draft-"
 
@@ -36,7 +42,11 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of a trained version; `size_mb` is of its files, `seconds` the time it took to make."""
+    """What is known of a trained version.
+
+    `weights` names its files without what the manifest tells of them; `size_mb` is of its files, `seconds` the time it
+    took to make.
+    """
 
     version: str
     parameters: int
@@ -45,6 +55,7 @@ class Row:
     entity_f1: float
     raising: float
     digest: str
+    weights: str
     size_mb: float
     seconds: float
 
@@ -55,7 +66,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         """Create the directory if need be; pods, which run as another user, must be able to read it."""
         # Now and not when a version is saved: the sources may be edited while they train.
-        self._sources = _hash_of_sources()
+        self._making, self._telling = _hash_of_sources(_MAKING), _hash_of_sources(_TELLING)
         self.directory = directory.resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o755)
@@ -79,14 +90,24 @@ class Store:
                 self._remove_drafts()
 
     def existing(self, recipe: Recipe, *, parent: Row | None) -> Row | None:
-        """Return what is known of the version if it is there, intact, and made from the same inputs."""
+        """Return what is known of the version if it is there, intact, and made and told of as it would be now."""
+        stamp = self._intact(recipe, parent=parent)
+        if stamp is None or stamp["telling"] != self._inputs_of_telling(parent):
+            return None
+        return Row(**stamp["row"])
+
+    def trained(self, recipe: Recipe, *, parent: Row | None) -> Mapping[str, Any] | None:
+        """Return the account of the version's training if its files are what would be made now, if not its manifest."""
+        stamp = self._intact(recipe, parent=parent)
+        return None if stamp is None else stamp["training"]
+
+    def _intact(self, recipe: Recipe, *, parent: Row | None) -> dict[str, Any] | None:
         try:
             stamp = json.loads(self._stamp(recipe.version).read_text(encoding="utf-8"))
-            row = Row(**stamp["row"])
-            open_artifact(self.directory / recipe.version, row.digest)
+            open_artifact(self.directory / recipe.version, Row(**stamp["row"]).digest)
+            return stamp if stamp["making"] == self._inputs_of_making(recipe, parent) else None
         except (OSError, ValueError, KeyError, TypeError, ArtifactError):
             return None
-        return row if stamp["inputs"] == self._inputs(recipe, parent=parent) else None
 
     def network(self, version: str) -> Network:
         """Load a version that is there."""
@@ -95,28 +116,61 @@ class Store:
         tokenizer = load_tokenizer(directory, max_tokens=model.config.max_position_embeddings)
         return Network(model, tokenizer)
 
-    def save(self, network: Network, *, recipe: Recipe, score: Score, parent: Row | None, seconds: float) -> Row:
-        """Write a version, replacing an older one of its name."""
+    def save(
+        self,
+        network: Network,
+        *,
+        recipe: Recipe,
+        measured: Answers,
+        seen: Answers,
+        parent: Row | None,
+        training: Mapping[str, Any],
+    ) -> Row:
+        """Write a version, replacing an older one of its name.
+
+        Args:
+            network: what answers.
+            recipe: how it came about.
+            measured: its answers to held-out messages.
+            seen: its answers to messages like those it was trained on.
+            parent: the version it was derived from.
+            training: the account of its training.
+
+        Raises:
+            ArtifactError: it cannot be packed.
+        """
         draft = self.directory / f"{_DRAFT}{recipe.version}"
         network.model.save_pretrained(draft)
         network.tokenizer.save(str(draft / "tokenizer.json"))
-        packed = pack(draft, model=MODEL, version=recipe.version, task=TASK, labels=LABELS)
+        metadata = {
+            "lineage": lineage(recipe, measured, code=self._making, parent=parent.digest if parent else None),
+            "reference": reference(seen, network.tokenizer),
+            "evaluations": [evaluation(measured)],
+            "training": dict(training),
+        }
+        artifact = describe(draft, model=MODEL, version=recipe.version, task=TASK, labels=LABELS, metadata=metadata)
+        artifact = calibrated(artifact, calibration_texts(recipe, measured))
+        write(artifact)
         draft.chmod(0o755)
         for path in draft.iterdir():
             path.chmod(0o644)
+        files = artifact.manifest.document()["files"]
         row = Row(
             version=recipe.version,
             parameters=sum(parameter.numel() for parameter in network.model.parameters()),
-            messages=score.messages,
-            accuracy=score.accuracy,
-            entity_f1=score.entity_f1,
-            raising=score.raising,
-            digest=packed.digest,
+            **asdict(score(measured)),
+            digest=artifact.digest,
+            weights="sha256:" + hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
             size_mb=round(sum(path.stat().st_size for path in draft.iterdir()) / 1e6, 1),
-            seconds=round(seconds, 1),
+            seconds=training["duration"],
         )
-        self._publish(draft, recipe.version)
-        stamp = {"inputs": self._inputs(recipe, parent=parent), "row": asdict(row)}
+        self._publish(artifact)
+        stamp = {
+            "making": self._inputs_of_making(recipe, parent),
+            "telling": self._inputs_of_telling(parent),
+            "training": dict(training),
+            "row": asdict(row),
+        }
         _write(self._stamp(recipe.version), stamp)
         return row
 
@@ -134,33 +188,42 @@ class Store:
         figures["training_s"] = round(sum(row.seconds for row in rows), 1)
         _write(self.directory / "summary.json", figures | {"versions": {row.version: asdict(row) for row in rows}})
 
-    def _publish(self, draft: Path, version: str) -> None:
-        final = self.directory / version
+    def _publish(self, draft: Artifact) -> None:
+        final = self.directory / draft.manifest.version
+        if self._same_files(draft):
+            (draft.directory / MANIFEST_NAME).replace(final / MANIFEST_NAME)
+            shutil.rmtree(draft.directory)
+            return
         if final.exists():
             # A directory cannot be renamed over one that is not empty.
-            final.rename(self.directory / f"{_DRAFT}old-{version}")
-        draft.rename(final)
+            final.rename(self.directory / f"{_DRAFT}old-{draft.manifest.version}")
+        draft.directory.rename(final)
+
+    def _same_files(self, draft: Artifact) -> bool:
+        try:
+            return open_artifact(self.directory / draft.manifest.version).manifest.files == draft.manifest.files
+        except ArtifactError:
+            return False
 
     def _remove_drafts(self) -> None:
         for path in self.directory.glob(f"{_DRAFT}*"):
             shutil.rmtree(path)
 
-    def _inputs(self, recipe: Recipe, *, parent: Row | None) -> str:
-        return f"{recipe.version} {parent.digest if parent else 'from nothing'} {self._sources}"
+    def _inputs_of_making(self, recipe: Recipe, parent: Row | None) -> str:
+        return f"{recipe.version} {parent.weights if parent else 'from nothing'} {self._making}"
+
+    def _inputs_of_telling(self, parent: Row | None) -> str:
+        return f"{parent.digest if parent else 'no parent'} {self._telling}"
 
     def _stamp(self, version: str) -> Path:
         return self.directory / ".stamps" / f"{version}.json"
 
 
-def _hash_of_sources() -> str:
-    """Hash what decides, beside its parent, what a recipe makes and how it is measured."""
-    here = Path(__file__).parent
-    seen = hashlib.sha256()
-    for name in _LIBRARIES:
-        seen.update(f"{name} {importlib.metadata.version(name)}\n".encode())
-    for file in [here / f"{name}.py" for name in _SOURCES] + sorted(DATA.glob("*.toml")):
-        seen.update(hashlib.sha256(file.read_bytes()).digest())
-    return seen.hexdigest()
+def _hash_of_sources(modules: Iterable[str]) -> str:
+    """Hash these modules, the formats and the libraries."""
+    libraries = " ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
+    files = hash_of([_HERE / f"{name}.py" for name in modules] + sorted(DATA.glob("*.toml")))
+    return "sha256:" + hashlib.sha256(f"{libraries} {files}".encode()).hexdigest()
 
 
 def _write(path: Path, content: object) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from examples.sms.catalogue import Format, brands, formats
+from examples.sms.catalogue import Format, Split, brands, formats
 from examples.sms.growth import deepened
 from examples.sms.messages import Message, generate
 from examples.sms.model import TextEntitiesModel
@@ -42,12 +42,14 @@ class Recipe:
     """How a version comes about.
 
     `build` is given a callable that loads an earlier version and one to be told of progress; `work` is the number of
-    examples it reports in all. `parent` is the version it loads. Accuracy is measured on `measured_on` messages.
+    examples it reports in all. `parent` is the version it loads. `trained_on` are the splits that its messages come
+    from, and its parent's. Accuracy is measured on `measured_on` messages.
     """
 
     version: str
     parent: str | None
     work: int
+    trained_on: tuple[Split, ...]
     measured_on: int
     build: Callable[[Load, Advance], Network]
 
@@ -84,9 +86,16 @@ def _messages(chosen: Sequence[Format], count: int) -> list[Message]:
 
 # 1.2.0 is measured on fewer messages because it is what it is: slow.
 RECIPES = (
-    Recipe("1.0.0", parent=None, work=FIRST_MESSAGES, measured_on=2000, build=_first),
-    Recipe("1.1.0", parent="1.0.0", work=0, measured_on=2000, build=_new_words),
-    Recipe("1.2.0", parent="1.0.0", work=0, measured_on=200, build=_deeper),
-    Recipe("1.3.0", parent="1.0.0", work=FURTHER_MESSAGES, measured_on=2000, build=_further),
+    Recipe("1.0.0", parent=None, work=FIRST_MESSAGES, trained_on=("training",), measured_on=2000, build=_first),
+    Recipe("1.1.0", parent="1.0.0", work=0, trained_on=("training",), measured_on=2000, build=_new_words),
+    Recipe("1.2.0", parent="1.0.0", work=0, trained_on=("training",), measured_on=200, build=_deeper),
+    Recipe(
+        "1.3.0",
+        parent="1.0.0",
+        work=FURTHER_MESSAGES,
+        trained_on=("training", "extended"),
+        measured_on=2000,
+        build=_further,
+    ),
 )
 """All versions, parents first."""

@@ -107,13 +107,18 @@ def _texts(path: Path) -> list[str]:
 
 
 def _labels_of_config(directory: Path) -> list[str]:
-    """Return the names of `id2label`, in the order of the ids; none if the configuration has no labels."""
+    """Return the labels that a configuration names, as its task orders them; none if it names none."""
     path = directory / "config.json"
     try:
-        names: Mapping[str, Any] = json.loads(_read(path)).get("id2label") or {}
+        config = json.loads(_read(path))
+        if heads := config.get("heads"):
+            return [f"{head}/{label}" for head, labels in heads.items() for label in labels]
+        if labels := config.get("labels"):
+            return list(labels)
+        names: Mapping[str, Any] = config.get("id2label") or {}
         return [names[str(place)] for place in range(len(names))]
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: no labels can be read from id2label; give them by --labels") from error
+        raise ArtifactError(f"{path}: no labels can be read from it; give them by --labels") from error
 
 
 def _read(path: Path) -> bytes:
