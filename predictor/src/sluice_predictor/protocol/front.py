@@ -1,24 +1,25 @@
-"""The door of the server: every request passes here, and inference goes no further.
+"""The door of the server: every HTTP request passes here, and inference goes no further.
 
-Inference is decoded, answered and counted here, exactly once, whatever becomes of it. Of the rest only the paths
-that a predictor needs reach KServe's own application; its repository endpoints, which would let anyone unload the
-model, and those it answers with a server error are not found.
+Of the rest only the paths that a predictor needs reach KServe's own application; its repository endpoints, which
+would let anyone unload the model, and those it answers with a server error are not found. Readiness is the engine's
+and is answered here.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 
-from sluice_predictor.engine.worker import QueueFullError
-from sluice_predictor.metrics import Metrics, Protocol, Traffic
+from sluice_predictor.metrics import Protocol, Traffic
 from sluice_predictor.protocol import v1, v2
+from sluice_predictor.protocol.bodies import BodyReader
 from sluice_predictor.protocol.errors import RequestError
+from sluice_predictor.protocol.hangup import unless_client_goes
 from sluice_predictor.protocol.http import (
     App,
     ClientGoneError,
+    Header,
+    Headers,
     Message,
     Receive,
     Response,
@@ -27,49 +28,33 @@ from sluice_predictor.protocol.http import (
     Target,
     header,
     inference_target,
-    read_body,
+    request_seconds,
+    valid_request_id,
 )
-from sluice_predictor.protocol.request import check_content_type
-from sluice_predictor.tasks import Answer
+from sluice_predictor.protocol.inference import Call, Inference
+from sluice_predictor.protocol.request import InferenceRequest
+from sluice_predictor.tasks.base import Answer
 
-_CLIENT_GONE = 499
-_MAX_REQUEST_ID_CHARACTERS = 128
-
-log = logging.getLogger(__name__)
+_BODY_SECONDS = 10.0
 
 
 class Front:
     """An ASGI application in front of KServe's."""
 
-    def __init__(
-        self,
-        app: App,
-        *,
-        model: str,
-        version: str,
-        answer: Callable[[Sequence[str]], Awaitable[list[Answer]]],
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, app: App, inference: Inference, *, body_seconds: float = _BODY_SECONDS) -> None:
         """Stand in front of `app`.
 
         Args:
-            app: answers health and metadata.
-            model: the only model's name.
-            version: its version, named in a header of every answer.
-            answer: answers a request's texts; may raise QueueFullError or whatever the model raises.
-            metrics: told of every inference request.
+            app: answers liveness, metadata and metrics.
+            inference: answers everything else.
+            body_seconds: longest time that a request's body may take to arrive.
         """
         self._app = app
-        self._model = model
-        self._version = version
-        self._answer = answer
-        self._metrics = metrics
-        self._draining = False
-        self._ready_paths = {
-            "/v2/health/ready",
-            f"/v1/models/{model}",
-            f"/v2/models/{model}/ready",
-        }
+        self._inference = inference
+        self._bodies = BodyReader(seconds=body_seconds)
+        model = inference.identity.model
+        self._version_header = (b"x-model-version", inference.identity.version.encode())
+        self._ready_paths = {"/v2/health/ready", f"/v1/models/{model}", f"/v2/models/{model}/ready"}
         self._passed_paths = {
             "/",
             "/metrics",
@@ -81,35 +66,46 @@ class Front:
             *self._ready_paths,
         }
 
-    def drain(self) -> None:
-        """Say not ready from now on and ask clients to connect elsewhere, but answer everything that still comes."""
-        self._draining = True
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"ASGI {scope['type']}")
-        stamped = self._stamp(scope, send)
-        path = scope["path"]
-        target = inference_target(path)
+        headers = dict(scope["headers"])
+        request_id = valid_request_id(header(headers, b"x-request-id"))
+        target = inference_target(scope["path"])
         if target is not None:
-            await self._infer(target, scope, receive, stamped)
-        elif path not in self._passed_paths:
-            await Response.refusal(RequestError(404, f"no such path: {path[:200]}")).send(stamped)
-        elif self._draining and path in self._ready_paths:
-            await Response.refusal(RequestError(503, "the server is shutting down")).send(stamped)
+            await self._infer(target, scope, headers, receive, send, request_id)
+            return
+        try:
+            self._check_passed(scope)
+        except RequestError as error:
+            response = Response.refusal(error, request_id=request_id or self._inference.new_id())
+            await response.send(send, receive, *self._stamps(request_id))
         else:
-            await self._app(scope, receive, stamped)
+            await self._app(scope, receive, self._stamped(send, self._stamps(request_id)))
 
-    def _stamp(self, scope: Scope, send: Send) -> Send:
-        """Add the headers that every answer carries."""
-        stamps = [(b"x-model-version", self._version.encode())]
-        request_id = header(scope, b"x-request-id")
-        if 0 < len(request_id) <= _MAX_REQUEST_ID_CHARACTERS:
-            stamps.append((b"x-request-id", request_id.encode("latin-1")))
-        if self._draining:
+    def _check_passed(self, scope: Scope) -> None:
+        path = scope["path"]
+        if path not in self._passed_paths:
+            raise RequestError(404, "unknown_path", f"no such path: {path[:200]}")
+        if scope["method"] != "GET":
+            problem = f"{scope['method'][:20]}: only GET is answered here"
+            raise RequestError(405, "method_not_allowed", problem, allow="GET")
+        if path in self._ready_paths and not self._inference.ready:
+            reason = "the server is shutting down" if self._inference.draining else "the engine is being restarted"
+            raise RequestError(503, "not_ready", reason, retry_after=1)
+
+    def _stamps(self, request_id: str | None) -> list[Header]:
+        """Return the headers that every answer has."""
+        stamps = [self._version_header]
+        if request_id is not None:
+            stamps.append((b"x-request-id", request_id.encode()))
+        if self._inference.draining:
             stamps.append((b"connection", b"close"))
+        return stamps
 
+    @staticmethod
+    def _stamped(send: Send, stamps: Sequence[Header]) -> Send:
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *stamps]
@@ -117,54 +113,84 @@ class Front:
 
         return stamped
 
-    async def _infer(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _infer(
+        self, target: Target, scope: Scope, headers: Headers, receive: Receive, send: Send, request_id: str | None
+    ) -> None:
         """Answer one inference request and count it, also when its client has gone or its task is cancelled."""
-        started = time.perf_counter()
-        traffic = Traffic.of(header(scope, b"x-sluice-traffic"))
-        code = _CLIENT_GONE
-        self._metrics.in_flight.inc()
+        name = self._inference.new_id()
+        call = Call(
+            traffic=Traffic.of(header(headers, b"x-sluice-traffic")),
+            request_id=request_id or name,
+            prediction_id=name,
+            deadline=asyncio.get_running_loop().time()
+            + request_seconds(headers, longest=self._inference.request_seconds),
+        )
         try:
-            response = await self._respond(target, scope, receive, traffic)
-            code = response.status
+            with self._inference.counted(target.protocol, call.traffic) as counted:
+                try:
+                    self._check_target(target, scope)
+                    response = await self._respond(target, headers, receive, call)
+                except RequestError as error:
+                    response = Response.refusal(error, request_id=call.request_id)
+                counted.code = response.status
         except ClientGoneError:
             return
-        finally:
-            self._metrics.in_flight.dec()
-            seconds = time.perf_counter() - started
-            self._metrics.request(protocol=target.protocol, code=code, traffic=traffic, seconds=seconds)
-        await response.send(send)
+        await response.send(send, receive, *self._stamps(request_id))
 
-    async def _respond(self, target: Target, scope: Scope, receive: Receive, traffic: Traffic) -> Response:
-        try:
-            self._check_target(target, scope)
-            body = await read_body(scope, receive)
-            request = (v1 if target.protocol is Protocol.V1 else v2).decode(body)
-            answers = await self._answer(request.texts)
-        except RequestError as error:
-            return Response.refusal(error)
-        except QueueFullError as error:
-            return Response.refusal(RequestError(503, str(error), retry_after=1))
-        except ClientGoneError:
-            raise
-        except Exception as error:  # whatever the model raises is this request's failure, not the server's
-            failure = f"the model failed on this input: {type(error).__name__}: {error}"
-            log.warning("%s", failure)
-            return Response.refusal(RequestError(500, failure))
-        self._metrics.answers(answers, traffic=traffic)
-        predictions = [answer.prediction for answer in answers]
+    async def _respond(self, target: Target, headers: Headers, receive: Receive, call: Call) -> Response:
+        content_type = header(headers, b"content-type")
         if target.protocol is Protocol.V1:
-            return Response(status=200, body=v1.encode(predictions))
-        request_id = header(scope, b"x-request-id")[:_MAX_REQUEST_ID_CHARACTERS] or str(uuid.uuid4())
-        encoded = v2.encode(
-            predictions, request=request, model=self._model, version=self._version, request_id=request_id
+            _check_content_type(content_type, "application/json")
+            request = v1.decode(await self._bodies.read(headers, receive))
+            answers = await self._answer(request, call, receive)
+            prediction_id = (b"x-prediction-id", call.prediction_id.encode())
+            return Response(status=200, body=v1.encode(answers), headers=(prediction_id,))
+        json_length = headers.get(v2.LENGTH_HEADER.encode())
+        if json_length is None:
+            _check_content_type(content_type, "application/json")
+        else:
+            _check_content_type(content_type, "application/json", "application/octet-stream")
+        request = v2.decode(
+            await self._bodies.read(headers, receive),
+            outputs=self._inference.description.outputs,
+            json_length=None if json_length is None else json_length.decode("latin-1"),
         )
-        return Response(status=200, body=encoded)
+        answers = await self._answer(request, call, receive)
+        return self._v2_response(request, answers, call)
+
+    async def _answer(self, request: InferenceRequest, call: Call, receive: Receive) -> list[Answer]:
+        return await unless_client_goes(self._inference.answer(request, call), receive)
+
+    def _v2_response(self, request: InferenceRequest, answers: Sequence[Answer], call: Call) -> Response:
+        head = {
+            "model_name": self._inference.identity.model,
+            "model_version": self._inference.identity.version,
+            "id": request.id or call.request_id,
+            "parameters": {"prediction_id": call.prediction_id},
+        }
+        outputs = self._inference.description.outputs
+        body, json_length = v2.encode(answers, request=request, outputs=outputs, head=head)
+        if json_length is None:
+            return Response(status=200, body=body)
+        length = (v2.LENGTH_HEADER.encode(), str(json_length).encode())
+        return Response(status=200, body=body, headers=(length,), content_type=b"application/octet-stream")
 
     def _check_target(self, target: Target, scope: Scope) -> None:
-        if target.model != self._model:
-            raise RequestError(404, f"Model with name {target.model[:100]} does not exist.")
-        if target.version is not None and target.version != self._version:
-            raise RequestError(404, f"version {target.version[:100]} is not served here; this is {self._version}")
+        identity = self._inference.identity
+        if target.model != identity.model:
+            # The sentence is KServe's.
+            raise RequestError(404, "unknown_model", f"Model with name {target.model[:100]} does not exist.")
+        if target.version is not None and target.version != identity.version:
+            problem = f"version {target.version[:100]} is not served here; this is {identity.version}"
+            raise RequestError(404, "unknown_version", problem)
         if scope["method"] != "POST":
-            raise RequestError(405, f"{scope['method'][:20]}: inference is asked for with POST")
-        check_content_type(header(scope, b"content-type"))
+            problem = f"{scope['method'][:20]}: inference is asked for with POST"
+            raise RequestError(405, "method_not_allowed", problem, allow="POST")
+
+
+def _check_content_type(value: str, *accepted: str) -> None:
+    """Accept a content type, or nothing said."""
+    media_type = value.partition(";")[0].strip().lower()
+    if media_type and media_type not in accepted:
+        problem = f"content-type: expected {' or '.join(accepted)}, got {media_type[:100]}"
+        raise RequestError(415, "unsupported_content_type", problem, field="content-type")

@@ -1,49 +1,70 @@
-"""KServe's V1 protocol: `{"instances": ["text" | {"text": "…"}, …]}` to `{"predictions": [{…}, …]}`."""
+"""KServe's V1 protocol: `{"instances": ["text" | {"text": "…"}, …]}` to `{"predictions": [{…}, …]}`.
+
+`parameters` beside `instances` says how to answer; other keys are passed over, as KServe does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
-from sluice_predictor.protocol.errors import RequestError
-from sluice_predictor.protocol.request import (
-    InferenceRequest,
+from sluice_predictor.protocol.checks import (
+    PARAMETERS,
     check_count,
     check_text,
     json_type,
     parse_object,
+    read_parameters,
 )
-from sluice_predictor.tasks import Prediction
+from sluice_predictor.protocol.errors import invalid
+from sluice_predictor.protocol.request import DEFAULTS, InferenceRequest
+from sluice_predictor.tasks.base import Answer, Parameters
+
+_FIELD = "instances"
 
 
-def decode(body: bytes) -> InferenceRequest:
-    """Read a request's texts.
+def decode(body: bytes | bytearray) -> InferenceRequest:
+    """Read a request's texts and parameters.
 
     Raises:
         RequestError: 400 or 422, naming the field.
     """
     document = parse_object(body)
-    if "instances" not in document:
-        raise RequestError(400, 'instances: missing; send {"instances": ["…"]}')
-    instances = document["instances"]
+    if _FIELD not in document:
+        raise invalid(_FIELD, 'missing; send {"instances": ["…"]}')
+    instances = document[_FIELD]
     if not isinstance(instances, list):
-        raise RequestError(400, f"instances: expected an array, got {json_type(instances)}")
-    check_count(len(instances), field="instances")
-    return InferenceRequest(texts=[_text(instance, place) for place, instance in enumerate(instances)])
+        raise invalid(_FIELD, f"expected an array, got {json_type(instances)}")
+    check_count(len(instances), field=_FIELD)
+    texts = [_text(instance, place) for place, instance in enumerate(instances)]
+    values = document.get("parameters")
+    parameters = DEFAULTS if values is None else _parameters(values)
+    return InferenceRequest(texts=texts, field=_FIELD, parameters=parameters)
 
 
-def encode(predictions: Sequence[Prediction]) -> bytes:
+def encode(answers: Sequence[Answer]) -> bytes:
     """Write the answer to a request."""
-    return orjson.dumps({"predictions": predictions})
+    return orjson.dumps({"predictions": [answer.prediction for answer in answers]})
 
 
 def _text(instance: object, place: int) -> str:
-    field = f"instances[{place}]"
     if not isinstance(instance, dict):
-        return check_text(instance, field=field)
+        return check_text(instance, field=f"{_FIELD}[{place}]")
+    field = f"{_FIELD}[{place}]"
     if unknown := sorted(instance.keys() - {"text"}):
-        raise RequestError(400, f"{field}: unknown key {unknown[0][:100]!r}; only 'text' is read")
+        raise invalid(field, f"unknown key {unknown[0][:100]!r}; only 'text' is read")
     if "text" not in instance:
-        raise RequestError(400, f"{field}.text: missing")
+        raise invalid(f"{field}.text", "missing")
     return check_text(instance["text"], field=f"{field}.text")
+
+
+def _parameters(values: object) -> Parameters:
+    if not isinstance(values, Mapping):
+        raise invalid("parameters", f"expected an object, got {json_type(values)}", code="invalid_parameter")
+    if unknown := sorted(values.keys() - set(PARAMETERS)):
+        problem = f"unknown; there are {', '.join(PARAMETERS)}"
+        raise invalid(f"parameters.{unknown[0][:100]}", problem, code="invalid_parameter")
+    named: Mapping[str, Any] = values
+    return read_parameters(named)

@@ -1,6 +1,7 @@
-"""KServe's V2 protocol in JSON.
+"""KServe's V2 protocol over HTTP: JSON, and tensors whose raw bytes follow the JSON.
 
-Input `text` BYTES [n]; outputs `label` BYTES [n], `score` FP32 [n] and `entities` BYTES [n], each a JSON array.
+One input, `text` BYTES [n]; the outputs are those of the version's task. With raw bytes, the header
+`Inference-Header-Content-Length` is the length of the JSON, and a tensor's `binary_data_size` that of its bytes.
 """
 
 from __future__ import annotations
@@ -10,95 +11,176 @@ from typing import Any
 
 import orjson
 
-from sluice_predictor.protocol.errors import RequestError
-from sluice_predictor.protocol.request import (
-    InferenceRequest,
+from sluice_predictor.protocol.checks import (
+    check_array,
     check_count,
+    check_id,
+    check_shape,
     check_text,
     json_type,
     parse_object,
+    read_parameters,
 )
-from sluice_predictor.tasks import Prediction
+from sluice_predictor.protocol.errors import invalid
+from sluice_predictor.protocol.request import InferenceRequest, RequestedOutput
+from sluice_predictor.protocol.tensors import column, read_bytes_tensor, read_text, shape, write_tensor
+from sluice_predictor.tasks.base import Answer, Output
 
 INPUT = "text"
-OUTPUTS = {"label": "BYTES", "score": "FP32", "entities": "BYTES"}
-"""Datatype of each output, in the order in which they are answered."""
+LENGTH_HEADER = "inference-header-content-length"
 
-_MAX_ID_CHARACTERS = 128
+_TENSOR = "inputs[0]"
+_DATA = "inputs[0].data"
 
 
-def decode(body: bytes) -> InferenceRequest:
-    """Read a request's texts, its id and the outputs it asks for.
+def decode(body: bytes | bytearray, *, outputs: Sequence[Output], json_length: str | None = None) -> InferenceRequest:
+    """Read a request.
+
+    Args:
+        body: JSON, perhaps with raw bytes after it.
+        outputs: those that may be asked for.
+        json_length: value of the header that says where the JSON ends.
 
     Raises:
         RequestError: 400 or 422, naming the field.
     """
-    document = parse_object(body)
-    inputs = _objects(document, "inputs")
-    if len(inputs) != 1:
-        raise RequestError(400, f"inputs: expected exactly one, named {INPUT!r}; got {len(inputs)}")
-    request_id = document.get("id")
-    if request_id is not None and not (isinstance(request_id, str) and len(request_id) <= _MAX_ID_CHARACTERS):
-        raise RequestError(400, f"id: expected a string of at most {_MAX_ID_CHARACTERS} characters")
-    return InferenceRequest(texts=_texts(inputs[0]), id=request_id, outputs=_output_names(document))
+    head, tail = (body, None) if json_length is None else _split(body, json_length)
+    document = parse_object(head)
+    (tensor,) = _one(_objects(document, "inputs"))
+    parameters = _parameters(document, "parameters")
+    return InferenceRequest(
+        texts=_texts(tensor, tail),
+        field=_DATA,
+        parameters=read_parameters(parameters),
+        id=check_id(document.get("id")),
+        outputs=_requested(document, [output.name for output in outputs]),
+        binary=_flag(parameters, "binary_data_output", field="parameters") or False,
+    )
 
 
 def encode(
-    predictions: Sequence[Prediction], *, request: InferenceRequest, model: str, version: str, request_id: str
-) -> bytes:
-    """Write the answer to a request; `request_id` is used when the request brought none."""
-    data: dict[str, list[str] | list[float]] = {
-        "label": [prediction["label"] for prediction in predictions],
-        "score": [prediction["score"] for prediction in predictions],
-        "entities": [orjson.dumps(prediction["entities"]).decode() for prediction in predictions],
-    }
-    outputs = [
-        {"name": name, "datatype": OUTPUTS[name], "shape": [len(predictions)], "data": data[name]}
-        for name in request.outputs or OUTPUTS
-    ]
-    answer = {"model_name": model, "model_version": version, "id": request.id or request_id, "outputs": outputs}
-    return orjson.dumps(answer)
+    answers: Sequence[Answer],
+    *,
+    request: InferenceRequest,
+    outputs: Sequence[Output],
+    head: Mapping[str, Any],
+) -> tuple[bytes, int | None]:
+    """Write the answer to a request.
+
+    Args:
+        answers: of the request's texts.
+        request: says which outputs are wanted, and how.
+        outputs: those that the task has.
+        head: the answer's keys beside its outputs.
+
+    Returns:
+        The body, and the length of its JSON if raw bytes follow it.
+    """
+    named = {output.name: output for output in outputs}
+    tensors, blobs = [], []
+    for wanted in request.outputs or [RequestedOutput(name) for name in named]:
+        output = named[wanted.name]
+        values = column(output, answers)
+        tensor: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": shape(output, answers)}
+        if request.binary if wanted.binary is None else wanted.binary:
+            blobs.append(write_tensor(output, values))
+            tensor["parameters"] = {"binary_data_size": len(blobs[-1])}
+        else:
+            tensor["data"] = values
+        tensors.append(tensor)
+    document = orjson.dumps({**head, "outputs": tensors})
+    return (b"".join((document, *blobs)), len(document)) if blobs else (document, None)
+
+
+def _split(body: bytes | bytearray, json_length: str) -> tuple[bytes | bytearray, bytes | bytearray]:
+    if not (json_length.isascii() and json_length.isdecimal() and len(json_length) < 10):
+        raise invalid(LENGTH_HEADER, "expected the number of bytes of the JSON", code="invalid_header")
+    length = int(json_length)
+    if length > len(body):
+        raise invalid(LENGTH_HEADER, f"{length}, but the body has {len(body)} bytes", code="invalid_header")
+    return body[:length], body[length:]
+
+
+def _one(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if len(inputs) != 1:
+        raise invalid("inputs", f"expected exactly one, named {INPUT!r}; got {len(inputs)}")
+    return inputs
 
 
 def _objects(document: Mapping[str, Any], field: str) -> list[dict[str, Any]]:
-    values = document.get(field)
-    if not isinstance(values, list):
-        problem = "missing" if values is None else f"expected an array, got {json_type(values)}"
-        raise RequestError(400, f"{field}: {problem}")
+    values = check_array(document, field, field=field)
     for place, value in enumerate(values):
         if not isinstance(value, dict):
-            raise RequestError(400, f"{field}[{place}]: expected an object, got {json_type(value)}")
+            raise invalid(f"{field}[{place}]", f"expected an object, got {json_type(value)}")
     return values
 
 
-def _texts(tensor: Mapping[str, Any]) -> list[str]:
+def _texts(tensor: Mapping[str, Any], tail: bytes | bytearray | None) -> list[str]:
     if tensor.get("name") != INPUT:
-        raise RequestError(400, f"inputs[0].name: expected {INPUT!r}")
+        raise invalid(f"{_TENSOR}.name", f"expected {INPUT!r}")
     if tensor.get("datatype") != "BYTES":
-        raise RequestError(400, "inputs[0].datatype: expected 'BYTES'")
-    data = tensor.get("data")
-    if not isinstance(data, list):
-        problem = "missing" if data is None else f"expected an array, got {json_type(data)}"
-        raise RequestError(400, f"inputs[0].data: {problem}")
-    check_count(len(data), field="inputs[0].data")
-    shape = tensor.get("shape")
-    if shape not in ([len(data)], [len(data), 1]):
-        raise RequestError(400, f"inputs[0].shape: expected [{len(data)}], the number of texts in data")
-    return [check_text(_unwrap(value, shape), field=f"inputs[0].data[{place}]") for place, value in enumerate(data)]
+        raise invalid(f"{_TENSOR}.datatype", "expected 'BYTES'")
+    size = _parameters(tensor, f"{_TENSOR}.parameters").get("binary_data_size")
+    values: Sequence[object] = (
+        _json_values(tensor, tail) if size is None else _binary_values(tensor, tail=tail, size=size)
+    )
+    check_count(len(values), field=_DATA)
+    sizes = check_shape(tensor.get("shape"), count=len(values), field=f"{_TENSOR}.shape")
+    nested = len(sizes) == 2
+    return [
+        check_text(_unwrap(value) if nested else value, field=f"{_DATA}[{place}]") for place, value in enumerate(values)
+    ]
 
 
-def _unwrap(value: object, shape: Sequence[int]) -> object:
+def _json_values(tensor: Mapping[str, Any], tail: bytes | bytearray | None) -> list[Any]:
+    if tail:
+        raise invalid(LENGTH_HEADER, f"{len(tail)} bytes follow the JSON, of no tensor", code="invalid_header")
+    return check_array(tensor, "data", field=_DATA)
+
+
+def _binary_values(tensor: Mapping[str, Any], *, tail: bytes | bytearray | None, size: object) -> list[str]:
+    field = f"{_TENSOR}.parameters.binary_data_size"
+    if "data" in tensor:
+        raise invalid(field, "the tensor has data in the JSON too")
+    following = len(tail or b"")
+    if type(size) is not int or size != following:
+        raise invalid(field, f"expected {following}, the number of bytes after the JSON")
+    raw = read_bytes_tensor(tail or b"", field=_DATA)
+    return [read_text(value, field=f"{_DATA}[{place}]") for place, value in enumerate(raw)]
+
+
+def _unwrap(value: object) -> object:
     """Take the text out of a row of a tensor of shape [n, 1], which may be sent nested or flat."""
-    return value[0] if len(shape) == 2 and isinstance(value, list) and len(value) == 1 else value
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _output_names(document: Mapping[str, Any]) -> list[str] | None:
+def _requested(document: Mapping[str, Any], names: Sequence[str]) -> list[RequestedOutput] | None:
     if document.get("outputs") is None:
         return None
-    names = []
+    requested: dict[str, RequestedOutput] = {}
     for place, output in enumerate(_objects(document, "outputs")):
         name = output.get("name")
-        if not isinstance(name, str) or name not in OUTPUTS:
-            raise RequestError(400, f"outputs[{place}].name: expected one of {', '.join(OUTPUTS)}")
-        names.append(name)
-    return names
+        if not isinstance(name, str) or name not in names:
+            raise invalid(f"outputs[{place}].name", f"expected one of {', '.join(names)}")
+        if name in requested:
+            raise invalid(f"outputs[{place}].name", f"{name!r} is asked for twice")
+        field = f"outputs[{place}].parameters"
+        binary = _flag(_parameters(output, field), "binary_data", field=field)
+        requested[name] = RequestedOutput(name, binary=binary)
+    return list(requested.values()) or None
+
+
+def _parameters(owner: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    values = owner.get("parameters")
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise invalid(field, f"expected an object, got {json_type(values)}", code="invalid_parameter")
+    return values
+
+
+def _flag(parameters: Mapping[str, Any], name: str, *, field: str) -> bool | None:
+    value = parameters.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise invalid(f"{field}.{name}", f"expected a boolean, got {json_type(value)}", code="invalid_parameter")
