@@ -78,7 +78,7 @@ class Calibration(Strict):
 class Manifest(Strict):
     """The content of `sluice.json`; `files` is keyed by path relative to the directory, in POSIX form."""
 
-    format_version: Annotated[Literal[1], Field(alias="formatVersion")]
+    format_version: Annotated[int, Field(alias="formatVersion", ge=1, le=1)]
     model: Name
     version: Version
     task: Name
