@@ -48,7 +48,10 @@ def make_version(directory: Path, *, hidden: int = 16, layers: int = 2, version:
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """A started server; `url` is where HTTP is served and `grpc` the address of gRPC."""
+
     url: str
+    grpc: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -64,6 +67,12 @@ class Server:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
 
+    def engine(self) -> int:
+        """Return the id of the engine's process; wait for it if there is none."""
+        self.wait_until(lambda: bool(children(self.process.pid)))
+        (engine,) = children(self.process.pid)
+        return engine
+
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
@@ -78,13 +87,34 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def launch(artifact: Artifact, log: Path, *arguments: str, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "sluice_predictor", f"--model_dir={artifact.directory}", f"--http_port={port}"]
-    command += ["--model_name=sms", *arguments]
+def children(parent: int) -> list[int]:
+    """Return the ids of a process' children; none for a process that has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process still runs; one that has ended and waits for its parent does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def launch(artifact: Artifact, directory: Path, *arguments: str) -> Server:
+    """Start a server that writes its log to a directory; it may not be ready for seconds."""
+    http, grpc = free_port(), free_port()
+    log = directory / "log"
+    command = [sys.executable, "-m", "sluice_predictor", f"--model_dir={artifact.directory}", "--model_name=sms"]
+    command += [f"--http_port={http}", f"--grpc_port={grpc}", *arguments]
     # As in a container with a read-only root: no home to write to.
     environment = os.environ | {"HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
     with log.open("wb") as output:
-        return subprocess.Popen(command, cwd="/", env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd="/", env=environment, stdout=output, stderr=subprocess.STDOUT)
+    return Server(url=f"http://127.0.0.1:{http}", grpc=f"127.0.0.1:{grpc}", process=process, log=log)
 
 
 Serve = Callable[..., Server]
@@ -96,10 +126,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     servers: list[Server] = []
 
     def start(artifact: Artifact, *arguments: str) -> Server:
-        port = free_port()
-        log = tmp_path_factory.mktemp("server") / "log"
-        process = launch(artifact, log, *arguments, port=port)
-        server = Server(url=f"http://127.0.0.1:{port}", process=process, log=log)
+        server = launch(artifact, tmp_path_factory.mktemp("server"), *arguments)
         servers.append(server)
         server.wait_until(server.is_ready, timeout=START_TIMEOUT)
         return server
@@ -118,13 +145,28 @@ def make() -> Callable[..., Artifact]:
 
 
 @pytest.fixture
-def launch_and_wait(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+def start(tmp_path: Path) -> Iterator[Serve]:
+    """Start one server and wait for nothing; it is killed after the test, if it still runs."""
+    servers: list[Server] = []
+
+    def begin(artifact: Artifact, *arguments: str) -> Server:
+        servers.append(launch(artifact, tmp_path, *arguments))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture
+def launch_and_wait(start: Serve) -> Callable[..., tuple[int, str]]:
     """Run the server until it gives up; return its exit status and what it printed."""
 
     def run(artifact: Artifact, *arguments: str) -> tuple[int, str]:
-        process = launch(artifact, tmp_path / "log", *arguments, port=free_port())
-        code = process.wait(timeout=START_TIMEOUT)
-        return code, (tmp_path / "log").read_text()
+        server = start(artifact, *arguments)
+        code = server.process.wait(timeout=START_TIMEOUT)
+        return code, server.log.read_text()
 
     return run
 

@@ -1,111 +1,147 @@
-"""A version that cannot be served is refused with its reason; a server that is stopped loses no request."""
+"""Who is stopped loses no request, and who is killed loses only what was in flight."""
 
 import json
 import signal
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from os import kill
 from pathlib import Path
 
 import httpx
 import pytest
-from safetensors.torch import load_file, save_file
 
-from sluice_predictor.artifact import Artifact, ArtifactError, pack
-from sluice_predictor.tasks import load_task
+from sluice_predictor.artifact import Artifact
+from tests.integration.predictor.conftest import START_TIMEOUT, Server, children, is_alive
 
 V1 = "/v1/models/sms:predict"
+LONG = {"instances": ["w1 " * 250] * 256}
+SHORT = {"instances": ["w1 w2"]}
 
 
-def test_a_damaged_version_ends_the_process_with_one_clear_line(tmp_path, make, launch_and_wait) -> None:
-    artifact = make(tmp_path / "1.0.0")
-    (artifact.directory / "tokenizer.json").write_text("{}")
-
-    code, output = launch_and_wait(artifact)
-
-    assert code == 1
-    assert output.splitlines()[-1].endswith(
-        f"tokenizer.json: 2 bytes, sluice.json says {artifact.manifest.files['tokenizer.json'].size}"
-    )
-    assert "Traceback" not in output
+@contextmanager
+def in_flight(server: Server, *, requests: int) -> Iterator[list[Future[httpx.Response]]]:
+    """Ask what takes seconds, and wait until all of it is under way."""
+    with httpx.Client(base_url=server.url, timeout=START_TIMEOUT) as client, ThreadPoolExecutor(requests) as threads:
+        asked = [threads.submit(client.post, V1, json=LONG) for _ in range(requests)]
+        server.wait_until(lambda: server.samples("sluice_requests_in_flight") == {"": requests})
+        yield asked
 
 
-def test_another_digest_than_the_one_asked_for_is_not_served(version: Artifact, launch_and_wait) -> None:
-    wanted = "sha256:" + "0" * 64
+class Load:
+    """A client that asks again and again until the server takes no more connections."""
 
-    code, output = launch_and_wait(version, f"--digest={wanted}")
+    def __init__(self, url: str) -> None:
+        self.statuses: list[int] = []
+        self._url = url
+        self._thread = threading.Thread(target=self._ask)
 
-    assert code == 1
-    assert f"the version's digest is {version.digest}, {wanted} was asked for" in output
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
 
-def without_tensor(directory: Path) -> None:
-    weights = load_file(directory / "model.safetensors")
-    del weights["label_head.bias"]
-    save_file(weights, directory / "model.safetensors")
-
-
-def with_short_tensor(directory: Path) -> None:
-    weights = load_file(directory / "model.safetensors")
-    weights["label_head.bias"] = weights["label_head.bias"][:1].clone()
-    save_file(weights, directory / "model.safetensors")
-
-
-def with_config(directory: Path, **changes: object) -> None:
-    path = directory / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    def _ask(self) -> None:
+        while True:
+            # Each asks over a connection of its own, since one that is kept alive may be closed as it is used.
+            try:
+                self.statuses.append(httpx.post(self._url + V1, json=SHORT, timeout=START_TIMEOUT).status_code)
+            except httpx.ConnectError:
+                return
 
 
-UNFIT: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a missing tensor": (without_tensor, r"model\.safetensors: tensor label_head\.bias is missing"),
-    "a tensor of another shape": (with_short_tensor, r"model\.safetensors: tensor label_head\.bias has shape \(1,\)"),
-    "no tensors": (lambda d: (d / "model.safetensors").write_bytes(b"no"), r"model\.safetensors: "),
-    "another model's configuration": (lambda d: with_config(d, model_type="bert"), r"config\.json: model_type: "),
-    "a size of no sense": (lambda d: with_config(d, hidden_size=-1), r"config\.json: hidden_size: "),
-    "other labels": (lambda d: with_config(d, labels=["a"]), r"config\.json: its labels are not those of sluice\.json"),
-    "no tokenizer": (lambda d: (d / "tokenizer.json").write_text("{}"), r"tokenizer\.json: "),
-    "a tokenizer that is missing": (lambda d: (d / "tokenizer.json").unlink(), r"tokenizer\.json: "),
-}
-
-
-@pytest.mark.parametrize(("change", "message"), UNFIT.values(), ids=UNFIT.keys())
-def test_content_that_the_task_cannot_use_is_refused_and_its_file_named(
-    tmp_path: Path, make, change: Callable[[Path], object], message: str
-) -> None:
-    """The author packed it so: every hash is right, the content is not."""
-    made = make(tmp_path / "1.0.0")
-    change(made.directory)
-    manifest = made.manifest
-    packed = pack(
-        made.directory, model=manifest.model, version=manifest.version, task=manifest.task, labels=manifest.labels
-    )
-
-    with pytest.raises(ArtifactError, match=message) as refusal:
-        load_task(packed)
-    assert "\n" not in str(refusal.value)
-
-
-def test_an_unknown_task_is_refused(tmp_path: Path, make) -> None:
-    packed = pack(make(tmp_path / "1.0.0").directory, model="m", version="1.0.0", task="images", labels=["a"])
-
-    with pytest.raises(ArtifactError, match=r"sluice\.json: this server has no task 'images'"):
-        load_task(packed)
-
-
-def test_sigterm_loses_no_request(serve, slow_version: Artifact) -> None:
+def test_sigterm_under_load_loses_no_request(serve, slow_version: Artifact) -> None:
     server = serve(slow_version, "--lameduck_seconds=1")
-    long = {"instances": ["w1 " * 250] * 40}
 
-    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.url, timeout=60) as client:
-        in_flight = [threads.submit(client.post, V1, json=long) for _ in range(2)]
-        server.wait_until(lambda: server.samples("sluice_requests_in_flight") == {"": 2})
+    with Load(server.url) as load, in_flight(server, requests=2) as long:
         server.process.send_signal(signal.SIGTERM)
-        server.wait_until(lambda: not server.is_ready())
-        late = threads.submit(httpx.post, server.url + V1, json={"instances": ["w1"]}, timeout=60)
+        server.wait_until(lambda: httpx.get(server.url + "/v2/health/ready").status_code == 503)
+        late = httpx.post(server.url + V1, json=SHORT, timeout=START_TIMEOUT)
+        assert late.status_code == 200
+        assert late.headers["connection"] == "close"
 
-        assert late.result().status_code == 200
-        assert late.result().headers["connection"] == "close"
-        for response in in_flight:
-            assert response.result().status_code == 200
-            assert len(response.result().json()["predictions"]) == 40
+    assert {request.result().status_code for request in long} == {200}
+    assert set(load.statuses) == {200}
+    assert server.process.wait(timeout=START_TIMEOUT) == 0
 
-    assert server.process.wait(timeout=30) == 0
+
+def test_a_killed_engine_is_told_of_counted_and_replaced(serve, slow_version: Artifact) -> None:
+    server = serve(slow_version)
+    first = server.engine()
+
+    with in_flight(server, requests=2) as lost:
+        kill(first, signal.SIGKILL)
+        for request in lost:
+            response = request.result(timeout=START_TIMEOUT)
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "1"
+            assert response.json()["code"] == "engine_lost"
+    assert httpx.get(server.url + "/v2/health/live").status_code == 200
+    server.wait_until(server.is_ready, timeout=START_TIMEOUT)
+
+    assert server.engine() != first
+    assert httpx.post(server.url + V1, json=SHORT).status_code == 200
+    assert server.samples("sluice_engine_restarts_total") == {"": 1}
+    assert server.samples("sluice_requests_total")['{code="503",protocol="v1",traffic="live"}'] == 2
+
+
+def test_a_version_that_is_gone_when_the_engine_is_replaced_ends_the_process(tmp_path: Path, make, serve) -> None:
+    artifact = make(tmp_path / "1.0.0")
+    server = serve(artifact)
+    (artifact.directory / "tokenizer.json").unlink()
+
+    kill(server.engine(), signal.SIGKILL)
+
+    assert server.process.wait(timeout=START_TIMEOUT) == 1
+    last = json.loads(server.log.read_text().splitlines()[-1])
+    assert last["message"].startswith("the engine cannot be started any more: tokenizer.json: ")
+
+
+def test_a_killed_server_takes_its_engine_with_it(start, slow_version: Artifact) -> None:
+    server = start(slow_version)
+    server.wait_until(server.is_ready, timeout=START_TIMEOUT)
+    engine = server.engine()
+    with pytest.raises(httpx.TransportError), in_flight(server, requests=1) as (lost,):
+        server.process.kill()
+        lost.result(timeout=START_TIMEOUT)
+
+    server.wait_until(lambda: not is_alive(engine))
+
+
+def test_sigterm_while_loading_ends_both_processes_at_once(start, version: Artifact) -> None:
+    server = start(version)
+    engine = server.engine()
+
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(timeout=START_TIMEOUT) == 128 + signal.SIGTERM
+    server.wait_until(lambda: not is_alive(engine))
+
+
+def test_an_engine_that_dies_over_the_loading_is_the_reason_given(start, version: Artifact) -> None:
+    server = start(version)
+    kill(server.engine(), signal.SIGKILL)
+
+    assert server.process.wait(timeout=START_TIMEOUT) == 1
+    (line,) = map(json.loads, server.log.read_text().splitlines())
+    assert line["message"] == "the engine's process was killed by SIGKILL while it loaded the version"
+
+
+def test_the_server_itself_is_free_of_numerical_libraries(server) -> None:
+    assert "torch" in Path(f"/proc/{server.engine()}/maps").read_text()
+    assert "torch" not in Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert children(server.engine()) == []
+
+
+def test_the_log_is_json_and_silent_about_requests(server) -> None:
+    httpx.post(server.url + V1, json={"instances": ["w1 secret"]}, headers={"authorization": "Bearer secret"})
+    httpx.post(server.url + V1, content=b"secret", headers={"content-type": "application/json"})
+
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+
+    assert all(line.keys() >= {"time", "level", "logger", "message"} for line in lines)
+    assert any(line["message"].startswith("serving sms 1.0.0") for line in lines)
+    assert "secret" not in server.log.read_text()
