@@ -39,7 +39,10 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One layer; the projection's outputs are all queries, then all keys, then all values."""
+    """One layer; the projection's outputs are all queries, then all keys, then all values.
+
+    The queries are scaled already by one over the root of a head's width.
+    """
 
     projection: Linear
     attention_output: Linear
@@ -207,11 +210,12 @@ def take_encoder(shape: EncoderShape, weights: Weights) -> EncoderWeights:
 
 def _layer(reader: _Reader, names: _Names, prefix: str) -> LayerWeights:
     hidden, inner = reader.shape.hidden_size, reader.shape.intermediate_size
-    parts = [reader.linear(prefix + part, hidden, hidden) for part in (names.query, names.key, names.value)]
+    query, key, value = (reader.linear(prefix + part, hidden, hidden) for part in (names.query, names.key, names.value))
+    scale = (hidden // reader.shape.num_attention_heads) ** -0.5
     return LayerWeights(
         projection=Linear(
-            weight=cat([part.weight for part in parts]),
-            bias=cat([part.bias for part in parts]),
+            weight=cat([query.weight * scale, key.weight, value.weight]),
+            bias=cat([query.bias * scale, key.bias, value.bias]),
         ),
         attention_output=reader.linear(prefix + names.attention_output, hidden, hidden),
         attention_norm=reader.norm(prefix + names.attention_norm),

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from sluice_predictor.networks.packed import Rows
+from sluice_predictor.networks.packed import Network
 from sluice_predictor.tasks.base import Answer, Description, InputProblem, Item, Parameters
 from sluice_predictor.tasks.definition import Definition
 from sluice_predictor.tasks.tokens import Texts, Tokens
 
 _WARM_UP_TOKENS = (16, 32, 48, 64)
-
-
-class Network(Protocol):
-    """An encoder at one precision."""
-
-    def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
-        """Return last states in float32, [tokens or texts, hidden]."""
 
 
 @dataclass(frozen=True, slots=True)

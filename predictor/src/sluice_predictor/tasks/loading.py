@@ -8,7 +8,7 @@ import torch
 
 from sluice_predictor.artifact import Artifact, ArtifactError
 from sluice_predictor.networks.families import take_encoder
-from sluice_predictor.networks.packed import float_encoder
+from sluice_predictor.networks.floating import FloatEncoder
 from sluice_predictor.tasks import embeddings, text_classification, text_entities, token_classification
 from sluice_predictor.tasks.base import Description, Precision
 from sluice_predictor.tasks.loaded import LoadedTask
@@ -54,5 +54,5 @@ def load(artifact: Artifact, *, precision: Literal["auto"] | Precision, threads:
             pad_token_id=files.shape.pad_token_id or 0,
             offsets=definition.offsets,
         ),
-        network=float_encoder(encoder, dtype=torch.float32),
+        network=FloatEncoder(encoder, dtype=torch.float32, device=torch.device("cpu")),
     )

@@ -1,7 +1,7 @@
 """Token classification: the entities that the tags of a text's tokens spell out.
 
-The version is what `save_pretrained` of a `...ForTokenClassification` writes. `config.json` names the tags in `id2label`
-in BIO form (`O`, `B-person`, `I-person`; a tag without a mark, such as `person`, is an entity of one token).
+The version is what `save_pretrained` of a `...ForTokenClassification` writes. `config.json` names the tags in
+`id2label`, in BIO form: `O`, `B-person`, `I-person`. A tag without a mark, such as `person`, is an entity of one token.
 An entity whose score is below the threshold is not named.
 """
 
