@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_predictor.artifact import ArtifactError, Histogram
+from sluice_predictor.artifact import ArtifactError, Histogram, Manifest
 from sluice_predictor.artifact.manifest import MAX_MANIFEST_BYTES, parse_manifest
 
 DIGEST = "sha256:" + "a" * 64
@@ -289,3 +289,10 @@ def test_no_name_leads_out_of_the_directory(name: str) -> None:
     except ArtifactError:
         return
     assert (directory / name).resolve().is_relative_to(directory)
+
+
+def test_the_documentation_names_every_key() -> None:
+    documentation = (Path(__file__).parents[3] / "docs/artifact.md").read_text()
+    names = {field.alias or name for name, field in Manifest.model_fields.items()}
+
+    assert {name for name in names if f"`{name}`" not in documentation} == set()
