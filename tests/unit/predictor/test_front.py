@@ -1,21 +1,22 @@
 """Every request is answered with the version's name, and every inference request is counted once."""
 
-import json
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sluice_predictor.engine.worker import QueueFullError
-from sluice_predictor.metrics import Metrics
 from sluice_predictor.protocol.front import Front
 from sluice_predictor.protocol.http import Message, Receive, Scope, Send
+from sluice_predictor.protocol.inference import Inference
 from sluice_predictor.protocol.request import MAX_BODY_BYTES
-from sluice_predictor.tasks import Answer
+from sluice_predictor.tasks.base import Parameters
 
 V1 = "/v1/models/sms:predict"
 V2 = "/v2/models/sms/infer"
+TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+READY_PATHS = ("/v2/health/ready", "/v2/models/sms/ready", "/v1/models/sms")
 
 
 async def kserve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -24,23 +25,9 @@ async def kserve(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"from kserve"})
 
 
-async def answer(texts: Sequence[str]) -> list[Answer]:
-    if "full" in texts:
-        raise QueueFullError("512 texts are waiting already; try again later")
-    if "bad" in texts:
-        raise IndexError("index out of range in self")
-    return [Answer(prediction={"label": "debit", "score": 1.0, "entities": []}, tokens=3) for _ in texts]
-
-
 @pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
-def front(registry: CollectorRegistry) -> Front:
-    metrics = Metrics(registry=registry, labels=["debit"])
-    return Front(kserve, model="sms", version="1.0.0", answer=answer, metrics=metrics)
+def front(inference: Inference) -> Front:
+    return Front(kserve, inference)
 
 
 @pytest.fixture
@@ -49,67 +36,120 @@ async def client(front: Front) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def counted(registry: CollectorRegistry) -> dict[tuple[str, str, str], float]:
-    """Return the requests counted so far, without the zeros."""
-    return {
-        (sample.labels["protocol"], sample.labels["code"], sample.labels["traffic"]): sample.value
-        for metric in registry.collect()
-        for sample in metric.samples
-        if sample.name == "sluice_requests_total" and sample.value
-    }
-
-
 REQUESTS = {
-    "an answer": ("POST", V1, {"instances": ["a"]}, 200),
-    "bad input": ("POST", V1, {"instances": []}, 400),
-    "another model": ("POST", "/v1/models/other:predict", {"instances": ["a"]}, 404),
-    "another version": ("POST", "/v2/models/sms/versions/2.0.0/infer", {}, 404),
-    "another method": ("GET", V2, None, 405),
-    "a failing model": ("POST", V1, {"instances": ["bad"]}, 500),
-    "a full queue": ("POST", V1, {"instances": ["full"]}, 503),
+    "an answer": ("POST", V1, {"instances": ["a"]}, 200, None),
+    "bad input": ("POST", V1, {"instances": []}, 400, "invalid_input"),
+    "another model": ("POST", "/v1/models/other:predict", {"instances": ["a"]}, 404, "unknown_model"),
+    "another version": ("POST", "/v2/models/sms/versions/2.0.0/infer", {}, 404, "unknown_version"),
+    "another method": ("GET", V2, None, 405, "method_not_allowed"),
+    "HEAD": ("HEAD", V1, None, 405, None),
+    "OPTIONS": ("OPTIONS", V1, None, 405, "method_not_allowed"),
+    "a text that the task refuses": ("POST", V1, {"instances": ["long"]}, 422, "refused_input"),
+    "a parameter that the task refuses": ("POST", V1, {"instances": ["deep"]}, 422, "invalid_parameter"),
+    "a failing model": ("POST", V1, {"instances": ["bad"]}, 500, "model_failed"),
+    "a failing server": ("POST", V1, {"instances": ["bug"]}, 500, "internal_error"),
+    "a full queue": ("POST", V1, {"instances": ["full"]}, 503, "queue_full"),
+    "a lost engine": ("POST", V1, {"instances": ["lost"]}, 503, "engine_lost"),
+    "a deadline": ("POST", V1, {"instances": ["late"]}, 504, "deadline_exceeded"),
 }
 
 
-@pytest.mark.parametrize(("method", "path", "body", "code"), REQUESTS.values(), ids=REQUESTS.keys())
+@pytest.mark.parametrize(("method", "path", "body", "status", "code"), REQUESTS.values(), ids=REQUESTS.keys())
 async def test_an_inference_request_is_answered_and_counted_once(
-    client: httpx.AsyncClient, registry: CollectorRegistry, method: str, path: str, body: object, code: int
+    client: httpx.AsyncClient,
+    registry: CollectorRegistry,
+    counted,
+    method: str,
+    path: str,
+    body: object,
+    status: int,
+    code: str | None,
 ) -> None:
     response = await client.request(method, path, json=body, headers={"x-request-id": "r-1"})
 
-    assert response.status_code == code
+    assert response.status_code == status
     assert response.headers["x-model-version"] == "1.0.0"
     assert response.headers["x-request-id"] == "r-1"
-    assert ("error" in response.json()) == (code != 200)
-    assert counted(registry) == {(path[1:3], str(code), "live"): 1}
+    if code is not None:
+        error = response.json()
+        assert error["error"]
+        assert (error["code"], error["requestId"]) == (code, "r-1")
+    assert counted() == {(path[1:3], str(status), "live"): 1}
     assert registry.get_sample_value("sluice_request_duration_seconds_count", {"traffic": "live"}) == 1
     assert registry.get_sample_value("sluice_requests_in_flight") == 0
 
 
-async def test_a_full_queue_says_when_to_come_back(client: httpx.AsyncClient) -> None:
-    response = await client.post(V1, json={"instances": ["full"]})
+@pytest.mark.parametrize("text", ["full", "lost"])
+async def test_who_may_succeed_later_is_told_when(client: httpx.AsyncClient, text: str) -> None:
+    response = await client.post(V1, json={"instances": [text]})
 
     assert response.headers["retry-after"] == "1"
 
 
-async def test_traffic_that_the_route_marks_is_counted_apart(
-    client: httpx.AsyncClient, registry: CollectorRegistry
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (V1, {"instances": ["long"]}, "instances[0]"),
+        (V1, {"instances": ["deep"]}, "parameters.top_k"),
+        (V1, {"instances": ["a"], "parameters": {"top_k": "many"}}, "parameters.top_k"),
+        (V2, {"inputs": [TENSOR | {"data": ["long"]}]}, "inputs[0].data[0]"),
+        (V2, {"inputs": [TENSOR], "parameters": {"threshold": 2}}, "parameters.threshold"),
+        (V2, {"inputs": [TENSOR | {"shape": [2]}]}, "inputs[0].shape"),
+    ],
+)
+async def test_an_error_names_the_field(client: httpx.AsyncClient, path: str, body: object, field: str) -> None:
+    response = await client.post(path, json=body)
+
+    assert response.json()["field"] == field
+
+
+async def test_a_failure_of_the_server_says_nothing_of_its_inside(client: httpx.AsyncClient) -> None:
+    response = await client.post(V1, json={"instances": ["bug"]})
+
+    assert "nobody expected this" not in response.text
+
+
+async def test_a_405_says_what_is_allowed(client: httpx.AsyncClient) -> None:
+    assert (await client.get(V1)).headers["allow"] == "POST"
+    assert (await client.post("/v2")).headers["allow"] == "GET"
+
+
+async def test_parameters_reach_the_engine(client: httpx.AsyncClient, engine) -> None:
+    body = {"truncation": False, "max_tokens": 64, "top_k": 3, "threshold": 0.25}
+
+    for path, request in ((V1, {"instances": ["a"]}), (V2, {"inputs": [TENSOR]})):
+        await client.post(path, json={**request, "parameters": body})
+        assert engine.parameters == Parameters(truncation=False, max_tokens=64, top_k=3, threshold=0.25)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [(None, 60), ("1500", 1.5), ("600000", 60), ("0", 60), ("-5", 60), ("x" * 100, 60)]
+)
+async def test_a_request_ends_when_its_gateway_stops_waiting(
+    client: httpx.AsyncClient, engine, header: str | None, seconds: float
 ) -> None:
+    headers = {} if header is None else {"x-envoy-expected-rq-timeout-ms": header}
+
+    await client.post(V1, json={"instances": ["a"]}, headers=headers)
+
+    assert engine.seconds_left == pytest.approx(seconds, abs=0.5)
+
+
+async def test_traffic_that_the_route_marks_is_counted_apart(client: httpx.AsyncClient, counted) -> None:
     await client.post(V1, json={"instances": ["a"]}, headers={"x-sluice-traffic": "shadow"})
 
-    assert counted(registry) == {("v1", "200", "shadow"): 1}
+    assert counted() == {("v1", "200", "shadow"): 1}
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/metrics", "/v2/health/live", "/v2/health/ready", "/v1/models/sms", "/v2/models/sms"]
 )
-async def test_health_and_metadata_are_kserves_and_not_counted(
-    client: httpx.AsyncClient, registry: CollectorRegistry, path: str
-) -> None:
+async def test_health_and_metadata_are_kserves_and_not_counted(client: httpx.AsyncClient, counted, path: str) -> None:
     response = await client.get(path)
 
     assert response.text == "from kserve"
     assert response.headers["x-model-version"] == "1.0.0"
-    assert counted(registry) == {}
+    assert counted() == {}
 
 
 @pytest.mark.parametrize(
@@ -121,76 +161,208 @@ async def test_health_and_metadata_are_kserves_and_not_counted(
         "/v2/models/sms/versions/1.0.0",
         "/docs",
         "/openapi.json",
+        "/" + "a" * 10_000,
+        "/\ud800",
     ],
 )
-async def test_kserves_other_endpoints_are_closed(
-    client: httpx.AsyncClient, registry: CollectorRegistry, path: str
+async def test_kserves_other_endpoints_are_closed(front: Front, counted, path: str) -> None:
+    sent = await exchange(front, scope("POST", path), [b"{}"])
+
+    assert sent[0]["status"] == 404
+    assert len(sent[1]["body"]) < 1000
+    assert counted() == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "application/octet-stream"}, 415),
+        ({"content-encoding": "gzip", "content-type": "application/json"}, 415),
+        ({"content-type": "Application/JSON; charset=utf-8"}, 200),
+        ({"content-encoding": "identity"}, 200),
+        ({}, 200),
+    ],
+)
+async def test_bodies_are_plain_json(client: httpx.AsyncClient, headers: dict[str, str], status: int) -> None:
+    response = await client.post(V1, content=b'{"instances": ["a"]}', headers=headers)
+
+    assert response.status_code == status
+
+
+async def test_a_body_announced_too_large_is_refused_unread(front: Front) -> None:
+    sent = await exchange(front, scope("POST", V1, {"content-length": str(100 << 20)}), [])
+
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+async def test_a_body_that_grows_too_large_is_answered_before_its_end(front: Front) -> None:
+    sent = await exchange(front, scope("POST", V1), [b" " * MAX_BODY_BYTES, b" ", b" ", b" "], ended=False)
+
+    assert sent[0]["status"] == 413
+    assert sent[1]["body"]
+
+
+async def test_large_bodies_that_do_not_end_leave_room_for_small_ones(front: Front, counted) -> None:
+    refusals: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def stall() -> None:
+        parts = [b" " * (3 << 20)]
+
+        async def receive() -> Message:
+            if parts:
+                return {"type": "http.request", "body": parts.pop(), "more_body": True}
+            return await asyncio.Event().wait()
+
+        await front(scope("POST", V1), receive, refusals.put)
+
+    async with asyncio.TaskGroup() as group:
+        stalled = [group.create_task(stall()) for _ in range(20)]
+        refusal = await refusals.get()
+        small = await exchange(front, scope("POST", V1), [b'{"instances": ', b'["a"]}'])
+        for task in stalled:
+            task.cancel()
+
+    assert refusal["status"] == 429
+    assert (b"retry-after", b"1") in refusal["headers"]
+    assert small[0]["status"] == 200
+    assert counted()[("v1", "200", "live")] == 1
+
+
+async def test_a_body_that_takes_too_long_is_given_up(inference: Inference, counted) -> None:
+    front = Front(kserve, inference, body_seconds=0.01)
+
+    sent = await exchange(front, scope("POST", V1), [b"{"], ended=False)
+
+    assert sent[0]["status"] == 408
+    assert counted() == {("v1", "408", "live"): 1}
+
+
+async def test_a_client_that_hangs_up_before_its_end_is_counted_but_is_no_error(
+    front: Front, counted, registry: CollectorRegistry
 ) -> None:
-    response = await client.post(path, json={"instances": ["a"]})
-
-    assert response.status_code == 404
-    assert response.json() == {"error": f"no such path: {path}"}
-    assert counted(registry) == {}
-
-
-async def test_a_body_announced_too_large_is_refused_unread(client: httpx.AsyncClient) -> None:
-    async def body() -> AsyncIterator[bytes]:
-        raise AssertionError("read")
-        yield b""
-
-    response = await client.post(V1, content=body(), headers={"content-length": str(MAX_BODY_BYTES + 1)})
-
-    assert response.status_code == 413
-    assert response.headers["connection"] == "close"
-
-
-async def test_a_body_that_grows_too_large_is_refused_on_the_way(client: httpx.AsyncClient) -> None:
-    sent = 0
-
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal sent
-        while True:
-            sent += 1 << 20
-            yield b" " * (1 << 20)
-
-    response = await client.post(V1, content=body(), headers={"content-type": "application/json"})
-
-    assert response.status_code == 413
-    assert sent <= MAX_BODY_BYTES + (2 << 20)
-
-
-async def test_a_client_that_hangs_up_is_counted_but_is_no_error(front: Front, registry: CollectorRegistry) -> None:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    await front({"type": "http", "method": "POST", "path": V1, "headers": []}, receive, send)
+    await front(scope("POST", V1), receive, send)
 
-    assert counted(registry) == {("v1", "499", "live"): 1}
+    assert counted() == {("v1", "499", "live"): 1}
     assert registry.get_sample_value("sluice_requests_in_flight") == 0
 
 
-async def test_while_draining_it_is_not_ready_but_answers(front: Front, client: httpx.AsyncClient) -> None:
-    front.drain()
+async def test_a_client_that_hangs_up_takes_its_request_out_of_the_engine(front: Front, engine, counted) -> None:
+    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b'{"instances": ["wait"]}'}]
 
-    ready = [await client.get(path) for path in ("/v2/health/ready", "/v2/models/sms/ready", "/v1/models/sms")]
+    async def receive() -> Message:
+        if len(messages) == 1:
+            await engine.waiting.wait()
+        return messages.pop()
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    await front(scope("POST", V1), receive, send)
+
+    assert engine.given_up.is_set()
+    assert counted() == {("v1", "499", "live"): 1}
+
+
+async def test_a_server_that_stops_cancels_what_it_runs(front: Front, engine, counted) -> None:
+    request = asyncio.create_task(exchange(front, scope("POST", V1), [b'{"instances": ["wait"]}']))
+    await engine.waiting.wait()
+
+    request.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert engine.given_up.is_set()
+    assert counted() == {("v1", "499", "live"): 1}
+
+
+async def test_while_draining_it_is_not_ready_but_answers(inference: Inference, client: httpx.AsyncClient) -> None:
+    inference.drain()
+
+    ready = [await client.get(path) for path in READY_PATHS]
     answered = await client.post(V1, json={"instances": ["a"]})
     live = await client.get("/v2/health/live")
 
     assert [response.status_code for response in ready] == [503, 503, 503]
+    assert {response.json()["code"] for response in ready} == {"not_ready"}
     assert answered.status_code == 200
     assert answered.headers["connection"] == "close"
     assert live.status_code == 200
 
 
-async def test_a_request_without_an_id_gets_one_in_v2_only_in_the_answer(client: httpx.AsyncClient) -> None:
-    body = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}]}
+async def test_without_its_engine_it_is_live_but_not_ready(engine, client: httpx.AsyncClient) -> None:
+    engine.ready = False
 
-    made = await client.post(V2, json=body)
-    passed = await client.post(V2, json=body, headers={"x-request-id": "r-1"})
+    ready = [await client.get(path) for path in READY_PATHS]
 
-    assert len(json.loads(made.content)["id"]) == 36
-    assert "x-request-id" not in made.headers
+    assert [response.status_code for response in ready] == [503, 503, 503]
+    assert (await client.get("/v2/health/live")).status_code == 200
+
+
+async def test_a_v1_answer_names_its_predictions_in_a_header(client: httpx.AsyncClient) -> None:
+    first = await client.post(V1, json={"instances": ["a"]})
+    second = await client.post(V1, json={"instances": ["a"]})
+
+    assert first.headers["x-prediction-id"] < second.headers["x-prediction-id"]
+    assert "~1.0.0~sms-pod-1" in first.headers["x-prediction-id"]
+
+
+async def test_a_v2_answer_names_its_predictions_in_a_parameter(client: httpx.AsyncClient) -> None:
+    response = await client.post(V2, json={"inputs": [TENSOR]})
+
+    assert "~1.0.0~sms-pod-1" in response.json()["parameters"]["prediction_id"]
+
+
+async def test_a_v2_answer_has_the_id_of_its_request_or_a_new_one(client: httpx.AsyncClient) -> None:
+    own = await client.post(V2, json={"inputs": [TENSOR], "id": "7"}, headers={"x-request-id": "r-1"})
+    passed = await client.post(V2, json={"inputs": [TENSOR]}, headers={"x-request-id": "r-1"})
+    made = await client.post(V2, json={"inputs": [TENSOR]})
+
+    assert own.json()["id"] == "7"
     assert passed.json()["id"] == "r-1"
+    assert made.json()["id"] == made.json()["parameters"]["prediction_id"]
+    assert "x-request-id" not in made.headers
+
+
+@pytest.mark.parametrize("value", [b"", b"a b", b"a\x00", b"\xff", b"a" * 129])
+async def test_a_request_id_that_is_not_plain_is_not_passed_on(front: Front, value: bytes) -> None:
+    request = scope("POST", V1)
+    request["headers"] = [(b"x-request-id", value)]
+
+    sent = await exchange(front, request, [b'{"instances": ["a"]}'])
+
+    assert sent[0]["status"] == 200
+    assert b"x-request-id" not in dict(sent[0]["headers"])
+
+
+def scope(method: str, path: str, headers: dict[str, str] | None = None) -> Scope:
+    encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return {"type": "http", "method": method, "path": path, "headers": encoded}
+
+
+async def exchange(front: Front, scope: Scope, parts: list[bytes], *, ended: bool = True) -> list[Message]:
+    """Send a body in parts; return what is answered. A client that does not end its body goes once it is answered."""
+    answered = asyncio.Event()
+    sent: list[Message] = []
+    left = list(parts)
+
+    async def receive() -> Message:
+        if left:
+            part = left.pop(0)
+            return {"type": "http.request", "body": part, "more_body": bool(left) or not ended}
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        answered.set()
+
+    await front(scope, receive, send)
+    return sent

@@ -22,7 +22,7 @@ def parse_object(body: bytes | bytearray) -> Mapping[str, Any]:
     """Parse a JSON object.
 
     Raises:
-        RequestError: 400, or 422 for a document of so many values that they would fill the memory.
+        RequestError: 400, also for a document of so many values that they would fill the memory.
     """
     if len(body) > _SMALL_BODY_BYTES:
         _check_marks(body)
@@ -38,7 +38,7 @@ def parse_object(body: bytes | bytearray) -> Mapping[str, Any]:
 def _check_marks(body: bytes | bytearray) -> None:
     # An empty array takes three bytes of JSON and seventy of memory.
     if sum(map(body.count, (b",", b"[", b"{"))) > _MAX_MARKS:
-        raise RequestError(422, "too_complex", f"the body has more than {_MAX_MARKS} commas and brackets")
+        raise RequestError(400, "too_complex", f"the body has more than {_MAX_MARKS} commas and brackets")
 
 
 def json_type(value: object) -> str:

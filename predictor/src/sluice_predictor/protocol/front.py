@@ -126,7 +126,7 @@ class Front:
             + request_seconds(headers, longest=self._inference.request_seconds),
         )
         try:
-            with self._inference.counted(target.protocol, call.traffic) as counted:
+            with self._inference.counted(target.protocol, call) as counted:
                 try:
                     self._check_target(target, scope)
                     response = await self._respond(target, headers, receive, call)

@@ -126,7 +126,7 @@ class _Service:
             prediction_id=name,
             deadline=self._deadline(context),
         )
-        with self._inference.counted(Protocol.GRPC, call.traffic) as counted:
+        with self._inference.counted(Protocol.GRPC, call) as counted:
             try:
                 answer = await self._infer(_parse(pb.ModelInferRequest, body), call)
             except RequestError as error:

@@ -6,6 +6,7 @@ HTTP status of the same meaning. 499 stands for a client that did not wait.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from sluice_predictor.protocol.request import InferenceRequest
 from sluice_predictor.tasks.base import Answer, Description, Parameters
 
 CLIENT_GONE = 499
+
+log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -69,6 +72,7 @@ class Inference:
         metrics: Metrics,
         publisher: Publisher | None = None,
         request_seconds: float = 60.0,
+        log_requests: bool = False,
     ) -> None:
         """Put the engine behind the protocols.
 
@@ -78,6 +82,7 @@ class Inference:
             metrics: told of every request.
             publisher: takes the prediction events, if there are to be any.
             request_seconds: longest time that a request may take.
+            log_requests: write a line about each request, without what it asked.
         """
         self.identity = identity
         self.request_seconds = request_seconds
@@ -85,6 +90,7 @@ class Inference:
         self._engine = engine
         self._metrics = metrics
         self._publisher = publisher
+        self._log_requests = log_requests
         self._ids = PredictionIds(version=identity.version, instance=identity.instance, clock=time.time)
 
     @property
@@ -105,9 +111,9 @@ class Inference:
         """Name a request's predictions."""
         return self._ids.next()
 
-    def counted(self, wire: Wire, traffic: Traffic) -> Counted:
-        """Count the request that the context manager's block answers."""
-        return Counted(self._metrics, wire=wire, traffic=traffic)
+    def counted(self, wire: Wire, call: Call) -> Counted:
+        """Count the request that the context manager's block answers, and log it if that is wished."""
+        return Counted(self._metrics, wire=wire, call=call, log_requests=self._log_requests)
 
     async def answer(self, request: InferenceRequest, call: Call) -> list[Answer]:
         """Answer a request's texts, in order.
@@ -137,12 +143,13 @@ class Inference:
 class Counted:
     """Counts one request when its block ends, under `code`: set it once the answer is known."""
 
-    __slots__ = ("_metrics", "_started", "_traffic", "_wire", "code")
+    __slots__ = ("_call", "_log_requests", "_metrics", "_started", "_wire", "code")
 
-    def __init__(self, metrics: Metrics, *, wire: Wire, traffic: Traffic) -> None:
+    def __init__(self, metrics: Metrics, *, wire: Wire, call: Call, log_requests: bool) -> None:
         self._metrics = metrics
         self._wire = wire
-        self._traffic = traffic
+        self._call = call
+        self._log_requests = log_requests
         self._started = time.perf_counter()
         self.code = CLIENT_GONE
 
@@ -155,4 +162,8 @@ class Counted:
     ) -> None:
         self._metrics.in_flight.dec()
         seconds = time.perf_counter() - self._started
-        self._metrics.request(protocol=self._wire, code=self.code, traffic=self._traffic, seconds=seconds)
+        traffic = self._call.traffic
+        self._metrics.request(protocol=self._wire, code=self.code, traffic=traffic, seconds=seconds)
+        if self._log_requests:
+            fields = {"protocol": self._wire, "code": self.code, "traffic": traffic, "seconds": round(seconds, 6)}
+            log.info("request", extra={"requestId": self._call.request_id, **fields})
