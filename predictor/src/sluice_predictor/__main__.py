@@ -33,11 +33,11 @@ def main() -> None:
     from sluice_predictor.settings import parse
 
     settings = parse(sys.argv[1:])
-    from sluice_predictor.server import serve
+    from sluice_predictor.server import PortError, serve
 
     try:
         serve(settings, process=process)
-    except (ArtifactError, EngineFailedError) as error:
+    except (ArtifactError, EngineFailedError, PortError) as error:
         report_failure(str(error))
         sys.exit(1)
     except KeyboardInterrupt:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Any
 
 import orjson
 import uvicorn
@@ -94,18 +94,30 @@ class Connection(HttpToolsProtocol):
 class HttpServer(uvicorn.Server):
     """Uvicorn that goes on serving for a while after SIGTERM."""
 
-    def __init__(self, config: uvicorn.Config, *, on_leaving: Callable[[], Any], lameduck: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        lameduck: float,
+        on_leaving: Callable[[], None],
+        on_closing: Callable[[], Awaitable[None]],
+    ) -> None:
         """Prepare; nothing listens yet.
 
         Args:
             config: uvicorn's.
+            lameduck: seconds for which everything is still served after SIGTERM.
             on_leaving: called at SIGTERM, to say not ready.
-            lameduck: seconds for which everything is still served after that.
+            on_closing: awaited while what is in flight finishes, after the last connection was taken.
         """
         super().__init__(config)
-        self._on_leaving = on_leaving
         self._lameduck = lameduck
+        self._on_leaving = on_leaving
+        self._on_closing = on_closing
         self._leave_at: float | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.gather(super().shutdown(sockets), self._on_closing())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the base class' signature
         if sig == signal.SIGTERM and self._leave_at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kserve import Model, ModelServer  # type: ignore[import-untyped]
@@ -10,8 +11,8 @@ from kserve.protocol.dataplane import DataPlane  # type: ignore[import-untyped]
 from kserve.protocol.rest.server import RESTServer  # type: ignore[import-untyped]
 
 from sluice_predictor.engine import Engine
-
-INPUT = {"name": "text", "datatype": "BYTES", "shape": [-1]}
+from sluice_predictor.protocol import tensors
+from sluice_predictor.protocol.v2 import INPUT
 
 
 class VersionModel(Model):  # type: ignore[misc]  # the SDK has no types
@@ -28,17 +29,10 @@ class VersionModel(Model):  # type: ignore[misc]  # the SDK has no types
         return self._engine.ready
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        return [INPUT]
+        return [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}]
 
-    def get_output_types(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": output.name,
-                "datatype": output.datatype,
-                "shape": [-1] if output.width is None else [-1, output.width],
-            }
-            for output in self._engine.description.outputs
-        ]
+    def get_output_types(self) -> list[Mapping[str, Any]]:
+        return tensors.metadata(self._engine.description.outputs)
 
 
 class _DataPlane(DataPlane):  # type: ignore[misc]  # the SDK has no types

@@ -23,6 +23,7 @@ from sluice_predictor.engine.process import Process
 from sluice_predictor.events import Origin, Publisher
 from sluice_predictor.metrics import Metrics
 from sluice_predictor.protocol.front import Front
+from sluice_predictor.protocol.grpc_server import GrpcServer
 from sluice_predictor.protocol.inference import Identity, Inference
 from sluice_predictor.sdk import VersionModel, make_application
 from sluice_predictor.settings import Settings
@@ -31,6 +32,10 @@ _STUCK_AFTER = 60.0
 _EVENT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
+
+
+class PortError(Exception):
+    """A port cannot be listened at; the message is one line and names it."""
 
 
 def serve(settings: Settings, *, process: Process) -> None:
@@ -43,6 +48,7 @@ def serve(settings: Settings, *, process: Process) -> None:
     Raises:
         ArtifactError: the directory is not the version; the message is one line and names the file.
         EngineFailedError: the version cannot be loaded, or the engine cannot be started any more.
+        PortError: a port is taken.
     """
     _allow_many_connections()
     prometheus_client.disable_created_metrics()
@@ -93,19 +99,32 @@ async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, 
         metrics=metrics,
         publisher=publisher,
         request_seconds=settings.request_timeout,
+        log_requests=settings.log_requests,
     )
     front = Front(make_application(VersionModel(model, engine), http_port=settings.http_port), inference)
-    http = HttpServer(_uvicorn_config(settings, front), on_leaving=inference.drain, lameduck=settings.lameduck)
+    listener = _listen(settings.http_port)
+    grpc = None if settings.grpc_port is None else await _serve_grpc(inference, port=settings.grpc_port)
+
+    async def close_grpc() -> None:
+        if grpc is not None:
+            await grpc.stop(seconds=settings.drain)
+
+    http = HttpServer(
+        _uvicorn_config(settings, front),
+        lameduck=settings.lameduck,
+        on_leaving=inference.drain,
+        on_closing=close_grpc,
+    )
     log.info("serving %s %s, %s", model, version, digest)
     try:
-        await _until_told(http, engine)
+        await _until_told(http, engine, listener)
     finally:
         if publisher is not None:
             await publisher.close(seconds=_EVENT_SECONDS)
 
 
-async def _until_told(http: HttpServer, engine: Engine) -> None:
-    serving = asyncio.create_task(http.serve())
+async def _until_told(http: HttpServer, engine: Engine, listener: socket.socket) -> None:
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
     failing = asyncio.create_task(engine.failed())
     try:
         await asyncio.wait({serving, failing}, return_when=asyncio.FIRST_COMPLETED)
@@ -123,11 +142,28 @@ def _verify(settings: Settings) -> Artifact:
     return artifact
 
 
+def _listen(port: int) -> socket.socket:
+    """Take connections over IPv6 and IPv4, whichever the pod has."""
+    try:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        return socket.create_server(("", port))
+    except OSError as error:
+        raise PortError(f"port {port}: {error.strerror}") from error
+
+
+async def _serve_grpc(inference: Inference, *, port: int) -> GrpcServer:
+    try:
+        server = GrpcServer(inference, port=port)
+    except RuntimeError as error:
+        raise PortError(f"port {port}: gRPC cannot listen there") from error
+    await server.start()
+    return server
+
+
 def _uvicorn_config(settings: Settings, front: Front) -> uvicorn.Config:
     return uvicorn.Config(
         front,
-        host="0.0.0.0",  # noqa: S104  # a pod is reached at an address it does not know
-        port=settings.http_port,
         http=Connection,
         ws="none",
         lifespan="off",
