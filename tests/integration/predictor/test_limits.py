@@ -1,108 +1,25 @@
-"""Whatever one client sends, it gets a 4xx or is hung up on; the server stays small and the others are answered.
-
-Around every test another client asks all the while: each of its requests must be answered, and the server's two
-processes may never grow by more than 64 MiB, at their peak.
-"""
+"""Whatever one client sends, it gets a 4xx or is hung up on; the server stays small and the others are answered."""
 
 import json
-import resource
-import select
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
-from itertools import count
+from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from sluice_predictor.artifact import Artifact
-from tests.integration.predictor.memory import forget_peak, peak
-
-V1 = "/v1/models/sms:predict"
-V2 = "/v2/models/sms/infer"
-MIB = 1 << 20
-MOST_GROWTH = 64 * MIB
-BOUND = 60.0
-"""Seconds after which an answer, or the end of a connection, is no longer waited for."""
-
-
-class Bystander:
-    """A client with nothing to hide, which asks again as soon as it is answered."""
-
-    def __init__(self, url: str) -> None:
-        self.statuses: list[int] = []
-        self._url = url + V1
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-
-    def __enter__(self) -> "Bystander":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        with httpx.Client(timeout=BOUND) as client:
-            while not self._stop.wait(0.01):
-                try:
-                    self.statuses.append(client.post(self._url, json={"instances": ["w1 w2"]}).status_code)
-                except httpx.TransportError:
-                    self.statuses.append(0)
+from tests.integration.predictor.hostility import MIB, V1, V2, exchange, head, post, unharmed, warmed_up
 
 
 @pytest.fixture(scope="module")
 def target(serve, version: Artifact):
     server = serve(version)
-    with Bystander(server.url) as first:
-        # What is allocated once, by the first requests, is not growth.
-        server.wait_until(lambda: len(first.statuses) >= 50)
+    warmed_up(server)
     return server
 
 
 @pytest.fixture(autouse=True)
 def nobody_else_notices(target) -> Iterator[None]:
-    forget_peak(target.process.pid)
-    before = peak(target.process.pid)
-    with Bystander(target.url) as other:
+    with unharmed(target):
         yield
-        asked = len(other.statuses)
-        target.wait_until(lambda: len(other.statuses) > asked)
-    assert set(other.statuses) == {200}
-    assert peak(target.process.pid) - before < MOST_GROWTH
-
-
-def connect(server) -> socket.socket:
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=BOUND)
-
-
-def head(path: str, *headers: str) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "host: sms", "content-type: application/json", *headers]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def status(connection: socket.socket) -> int:
-    """Status of the answer; 0 if the server hung up without one."""
-    answer = b""
-    with suppress(ConnectionError):
-        while b"\r\n" not in answer and (received := connection.recv(65536)):
-            answer += received
-    return int(answer.split()[1]) if answer else 0
-
-
-def exchange(server, request: bytes) -> int:
-    with closing(connect(server)) as connection:
-        with suppress(ConnectionError):  # it may have seen enough; its answer is there to be read
-            connection.sendall(request)
-        return status(connection)
-
-
-def post(server, path: str, body: bytes) -> int:
-    return exchange(server, head(path, f"content-length: {len(body)}") + body)
 
 
 def v2(**tensor: object) -> bytes:
@@ -219,112 +136,3 @@ def test_a_hostile_head_is_refused_or_hung_up_on(target, request_bytes: bytes) -
 @pytest.mark.parametrize("path", [V1, V2])
 def test_a_body_said_to_be_large_is_refused_before_it_is_sent(target, path: str) -> None:
     assert exchange(target, head(path, f"content-length: {100 * MIB}")) == 413
-
-
-@pytest.mark.parametrize("path", [V1, V2])
-def test_a_body_of_a_hundred_megabytes_is_refused(target, path: str) -> None:
-    with closing(connect(target)) as connection:
-        connection.sendall(head(path, f"content-length: {100 * MIB}"))
-        assert send_until_answered(connection, b"a" * MIB, times=100) == 413
-
-
-@pytest.mark.parametrize("path", [V1, V2])
-def test_a_body_of_a_hundred_megabytes_of_unknown_length_is_refused(target, path: str) -> None:
-    chunk = b"%x\r\n" % MIB + b"a" * MIB + b"\r\n"
-    with closing(connect(target)) as connection:
-        connection.sendall(head(path, "transfer-encoding: chunked"))
-        assert send_until_answered(connection, chunk, times=100) == 413
-
-
-def send_until_answered(connection: socket.socket, part: bytes, *, times: int) -> int:
-    with suppress(ConnectionError):  # hung up on; its answer is there to be read
-        for _ in range(times):
-            if select.select([connection], [], [], 0)[0]:
-                break
-            connection.sendall(part)
-    return status(connection)
-
-
-def test_large_bodies_that_never_end_do_not_pile_up(target) -> None:
-    """Each stops one byte short of its end, so that the server has to keep, or to refuse, what it has got."""
-    body = head(V1, f"content-length: {3 * MIB}") + b" " * (3 * MIB - 1)
-    with ExitStack() as stack:
-        connections = [stack.enter_context(closing(connect(target))) for _ in range(100)]
-        unsent = dict.fromkeys(connections, memoryview(body))
-        # Until all is sent, or the server takes no more of it.
-        while writable := select.select([], list(unsent), [], 0.5)[1]:
-            for connection in writable:
-                try:
-                    unsent[connection] = unsent[connection][connection.send(unsent[connection][:65536]) :]
-                except ConnectionError:
-                    unsent[connection] = memoryview(b"")
-                if not unsent[connection]:
-                    del unsent[connection]
-        assert post(target, V1, b'{"instances":["w1"]}') == 200
-
-
-def trickle(connections: list[socket.socket], part: Callable[[int], bytes]) -> set[int]:
-    """Send a little to each again and again until the server has ended all of them; what it said last to each."""
-    open_ones = set(connections)
-    said = set[int]()
-    deadline = time.monotonic() + BOUND
-    for turn in count():
-        assert time.monotonic() < deadline, f"{len(open_ones)} slow connections are still served"
-        readable, _, _ = select.select(list(open_ones), [], [], 0.1)
-        for connection in readable:
-            said.add(status(connection))
-            open_ones.discard(connection)
-        for connection in list(open_ones):
-            try:
-                connection.sendall(part(turn))
-            except ConnectionError:
-                open_ones.discard(connection)
-        if not open_ones:
-            break
-    return said
-
-
-def test_a_client_that_never_ends_its_headers_is_hung_up_on(target) -> None:
-    with ExitStack() as stack:
-        connections = [stack.enter_context(closing(connect(target))) for _ in range(100)]
-        for connection in connections:
-            connection.sendall(b"POST /v1/models/sms:predict HTTP/1.1\r\nhost: sms\r\n")
-
-        assert trickle(connections, lambda turn: b"x-%d: a\r\n" % turn) <= {0, 400, 408}
-
-
-def test_a_client_that_never_ends_its_body_is_hung_up_on(target) -> None:
-    with ExitStack() as stack:
-        connections = [stack.enter_context(closing(connect(target))) for _ in range(100)]
-        for connection in connections:
-            connection.sendall(head(V1, "content-length: 100000") + b'{"instances": ["')
-
-        assert trickle(connections, lambda _: b"a") <= {0, 400, 408}
-
-
-def test_a_client_that_never_reads_its_answers_is_no_load(target) -> None:
-    """Answers to a client that takes none must not pile up in the server."""
-    body = json.dumps({"instances": ["w1"] * 200}).encode()
-    request = head(V1, f"content-length: {len(body)}") + body
-    with ExitStack() as stack:
-        connections = [stack.enter_context(closing(connect(target))) for _ in range(8)]
-        for connection in connections:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.settimeout(2)
-            try:
-                for _ in range(500):
-                    connection.sendall(request)
-            except (TimeoutError, ConnectionError):
-                continue  # it takes no more before its answers are read
-
-
-def test_ten_thousand_idle_connections_are_carried(target) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    try:
-        with ExitStack() as stack:
-            for _ in range(min(10_000, hard - 1000)):
-                stack.enter_context(closing(connect(target)))
-            assert post(target, V1, b'{"instances":["w1"]}') == 200
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice_predictor.__main__ import parse, report_failure
+from sluice_predictor.__main__ import report_failure
+from sluice_predictor.settings import parse
 
 
 def test_the_reason_is_logged_and_left_for_the_kubelet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +68,6 @@ def test_a_version_is_where_kserve_mounts_it_unless_told() -> None:
     [
         ("--workers=2", "--workers: only 1"),
         ("--digest=1234", "--digest: expected sha256: and 64 hex digits"),
-        ("--enable_grpc=true", "--enable_grpc: gRPC is not served"),
         ("--ssl_certfile=/a", "--ssl_certfile: TLS is not served here"),
         ("--fault=on", "unrecognized arguments: --fault=on"),
     ],

@@ -10,12 +10,10 @@ import pickle
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sluice_predictor.artifact import Artifact
 from sluice_predictor.tasks.base import Answer, Description, InputProblem, Parameters, Precision
-
-RequestedPrecision = Precision | Literal["auto"]
 
 _LENGTH = struct.Struct("!I")
 
@@ -25,7 +23,7 @@ class Load:
     """To the engine: load this verified version. `threads` is the number of CPUs it may use."""
 
     artifact: Artifact
-    precision: RequestedPrecision
+    precision: Precision
     threads: int
 
 

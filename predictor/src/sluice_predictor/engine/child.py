@@ -24,20 +24,19 @@ from sluice_predictor.engine.channel import (
     Message,
     Piece,
     Ran,
-    RequestedPrecision,
     Result,
     Run,
     encode,
     plain,
 )
 from sluice_predictor.engine.cpus import engine_slots
-from sluice_predictor.tasks.base import Item, Task
+from sluice_predictor.tasks.base import Item, Precision, Task
 
 
 class LoadTask(Protocol):
     """The function `sluice_predictor.tasks.load_task`."""
 
-    def __call__(self, artifact: Artifact, *, precision: RequestedPrecision, threads: int) -> Task: ...
+    def __call__(self, artifact: Artifact, *, precision: Precision, threads: int) -> Task: ...
 
 
 def main() -> NoReturn:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sluice_predictor.artifact import Artifact, ArtifactError
-from sluice_predictor.engine.channel import Load, Loaded, LoadFailed, Ran, RequestedPrecision
+from sluice_predictor.engine.channel import Load, Loaded, LoadFailed, Ran
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.link import Link
 from sluice_predictor.engine.process import COMMAND, Process, start_process
-from sluice_predictor.tasks.base import Description
+from sluice_predictor.tasks.base import Description, Precision
 
 _ATTEMPTS = 4
 _LOAD_SECONDS = 600
@@ -39,7 +39,7 @@ class StartOptions:
     killed. `process` is one that was started beforehand, to be used first.
     """
 
-    precision: RequestedPrecision = "auto"
+    precision: Precision = "fp32"
     threads: int = 1
     stuck_after: float = 120.0
     command: Sequence[str] = COMMAND

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sluice_predictor.artifact import Artifact
 from sluice_predictor.tasks.base import (
     Answer,
@@ -29,7 +27,7 @@ __all__ = [
 ]
 
 
-def load_task(artifact: Artifact, *, precision: Literal["auto"] | Precision = "auto", threads: int = 1) -> Task:
+def load_task(artifact: Artifact, *, precision: Precision = "fp32", threads: int = 1) -> Task:
     """Load the verified version for the task that its manifest names.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
 
 import torch
 
@@ -23,8 +23,10 @@ TASKS = {
 }
 """By the name that `sluice.json` gives: a new task is a file and a line here."""
 
+_TYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-def load(artifact: Artifact, *, precision: Literal["auto"] | Precision, threads: int) -> LoadedTask:
+
+def load(artifact: Artifact, *, precision: Precision, threads: int) -> LoadedTask:
     """Load a verified version.
 
     Raises:
@@ -44,7 +46,7 @@ def load(artifact: Artifact, *, precision: Literal["auto"] | Precision, threads:
         tokenizer = load_tokenizer(artifact.directory)
     return LoadedTask(
         description=Description(
-            engine="torch", precision="fp32", outputs=definition.outputs, parameters=definition.defaults
+            engine="torch", precision=precision, outputs=definition.outputs, parameters=definition.defaults
         ),
         definition=definition,
         texts=Texts(
@@ -54,5 +56,5 @@ def load(artifact: Artifact, *, precision: Literal["auto"] | Precision, threads:
             pad_token_id=files.shape.pad_token_id or 0,
             offsets=definition.offsets,
         ),
-        network=FloatEncoder(encoder, dtype=torch.float32, device=torch.device("cpu")),
+        network=FloatEncoder(encoder, dtype=_TYPES[precision], device=torch.device("cpu")),
     )
