@@ -30,6 +30,8 @@ from sluice_predictor.settings import Settings
 
 _STUCK_AFTER = 60.0
 _EVENT_SECONDS = 2.0
+_GIVING_UP_SECONDS = 1
+"""How long those may take to hear of it who have no answer when the time to drain is over."""
 
 log = logging.getLogger(__name__)
 
@@ -105,15 +107,17 @@ async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, 
     listener = _listen(settings.http_port)
     grpc = None if settings.grpc_port is None else await _serve_grpc(inference, port=settings.grpc_port)
 
-    async def close_grpc() -> None:
+    async def finish() -> None:
+        reason = "the server has shut down; ask another"
+        asyncio.get_running_loop().call_later(settings.drain, engine.give_up, reason)
         if grpc is not None:
-            await grpc.stop(seconds=settings.drain)
+            await grpc.stop(seconds=settings.drain + _GIVING_UP_SECONDS)
 
     http = HttpServer(
         _uvicorn_config(settings, front),
         lameduck=settings.lameduck,
         on_leaving=inference.drain,
-        on_closing=close_grpc,
+        on_closing=finish,
     )
     log.info("serving %s %s, %s", model, version, digest)
     try:
@@ -171,7 +175,7 @@ def _uvicorn_config(settings: Settings, front: Front) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_keep_alive=settings.timeout_keep_alive,
-        timeout_graceful_shutdown=settings.drain,
+        timeout_graceful_shutdown=settings.drain + _GIVING_UP_SECONDS,
     )
 
 

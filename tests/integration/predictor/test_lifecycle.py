@@ -16,7 +16,7 @@ from sluice_predictor.artifact import Artifact
 from tests.integration.predictor.conftest import START_TIMEOUT, Server, children, is_alive
 
 V1 = "/v1/models/sms:predict"
-LONG = {"instances": ["w1 " * 250] * 256}
+LONG = {"instances": ["w1 " * 250] * 100}
 SHORT = {"instances": ["w1 w2"]}
 
 
@@ -54,7 +54,7 @@ class Load:
 
 
 def test_sigterm_under_load_loses_no_request(serve, slow_version: Artifact) -> None:
-    server = serve(slow_version, "--lameduck_seconds=1")
+    server = serve(slow_version, "--lameduck_seconds=1", "--drain_seconds=100")
 
     with Load(server.url) as load, in_flight(server, requests=2) as long:
         server.process.send_signal(signal.SIGTERM)
@@ -65,6 +65,19 @@ def test_sigterm_under_load_loses_no_request(serve, slow_version: Artifact) -> N
 
     assert {request.result().status_code for request in long} == {200}
     assert set(load.statuses) == {200}
+    assert server.process.wait(timeout=START_TIMEOUT) == 0
+
+
+def test_who_has_no_answer_when_the_time_to_drain_is_over_is_told(start, slow_version: Artifact) -> None:
+    server = start(slow_version, "--lameduck_seconds=0", "--drain_seconds=0")
+    server.wait_until(server.is_ready, timeout=START_TIMEOUT)
+
+    with in_flight(server, requests=1) as (late,):
+        server.process.send_signal(signal.SIGTERM)
+        response = late.result(timeout=START_TIMEOUT)
+
+    assert response.status_code == 503
+    assert response.json()["error"] == "the server has shut down; ask another"
     assert server.process.wait(timeout=START_TIMEOUT) == 0
 
 

@@ -235,6 +235,21 @@ async def test_an_engine_that_cannot_be_replaced_has_failed_for_good(monkeypatch
     await engine.close()
 
 
+async def test_giving_up_tells_who_still_waits_and_the_engine_lives_on(running: Running) -> None:
+    held = await running.hold()
+    waiting = running.submit("a")
+    await asyncio.sleep(0)
+
+    running.engine.give_up("the server has shut down")
+
+    for request in (held, waiting):
+        with pytest.raises(EngineLostError, match="the server has shut down"):
+            await request
+    running.release()
+    assert echoes(await running.submit("b")) == ["b"]
+    assert running.seen.losses == 0
+
+
 async def test_closing_tells_who_still_waits(running: Running) -> None:
     held = await running.hold()
 

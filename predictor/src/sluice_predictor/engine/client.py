@@ -99,6 +99,12 @@ class Engine:
         """End the process; what still waits is told that the engine is lost."""
         await self._supervisor.close()
 
+    def give_up(self, reason: str) -> None:
+        """Tell every request that has no answer yet that it will get none here."""
+        requests = {chunk.key for batch in self._running.values() for chunk in batch} | self._queue.clear()
+        for request in requests:
+            request.fail(EngineLostError(reason))
+
     async def submit(self, texts: Sequence[str], *, parameters: Parameters, deadline: float | None) -> list[Answer]:
         """Answer the texts of one request, at least one, in order.
 
@@ -164,11 +170,8 @@ class Engine:
     def _down(self) -> None:
         """Tell everyone at once: a client can ask another replica, but not before it is told."""
         self._link = None
-        lost = EngineLostError("the engine was lost; try again in a moment")
-        requests = {chunk.key for batch in self._running.values() for chunk in batch} | self._queue.clear()
+        self.give_up("the engine was lost; try again in a moment")
         self._running.clear()
-        for request in requests:
-            request.fail(lost)
         self._observer.lost()
 
 
