@@ -1,6 +1,7 @@
 """What clients see of the real server: answers, refusals, failures of one input, and exact counts."""
 
 import asyncio
+import json
 import socket
 from collections import Counter
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ def test_health_and_metadata_name_the_model_and_its_tensors(server) -> None:
     assert {response.status_code for response in get.values()} == {200}
     assert [tensor["name"] for tensor in metadata["inputs"]] == ["text"]
     assert [tensor["name"] for tensor in metadata["outputs"]] == ["label", "score", "entities"]
-    assert httpx.get(server.url + "/v2").json()["extensions"] == []
+    assert httpx.get(server.url + "/v2").json()["extensions"] == ["binary_tensor_data"]
 
 
 def test_the_version_and_its_digest_are_a_metric(server, version: Artifact) -> None:
@@ -65,6 +66,7 @@ BAD = {
     "invalid UTF-8": (V1, b'{"instances": ["\xff\xfe"]}', 400),
     "half a surrogate": (V1, rb'{"instances": ["\ud800"]}', 400),
     "no instances": (V1, b"{}", 400),
+    "a million values": (V1, b'{"instances": [' + b"0," * 1_000_000 + b"0]}", 400),
     "too many": (V1, b'{"instances": [' + b'"a",' * 256 + b'"a"]}', 422),
     "too large": (V1, b'{"instances": ["' + b"a" * (5 << 20) + b'"]}', 413),
     "no inputs": (V2, b"{}", 400),
@@ -72,6 +74,8 @@ BAD = {
     "no shape": (V2, b'{"inputs": [{"name": "text", "datatype": "BYTES", "data": ["a"]}]}', 400),
     "no data": (V2, b'{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1]}]}', 400),
     "another datatype": (V2, b'{"inputs": [{"name": "text", "datatype": "FP32", "shape": [1], "data": [1]}]}', 400),
+    "another parameter": (V1, b'{"instances": ["a"], "parameters": {"temperature": 1}}', 400),
+    "a parameter out of range": (V1, b'{"instances": ["a"], "parameters": {"threshold": 2}}', 422),
     "another model": ("/v1/models/other:predict", b'{"instances": ["a"]}', 404),
     "unload": ("/v2/repository/models/sms/unload", b"", 404),
     "explain": ("/v1/models/sms:explain", b'{"instances": ["a"]}', 404),
@@ -83,13 +87,59 @@ def test_bad_input_is_the_clients_fault_and_harms_nobody(server, path: str, body
     response = httpx.post(server.url + path, content=body, headers={"content-type": "application/json"})
 
     assert response.status_code == status
-    assert response.json().keys() == {"error"}
+    assert response.json().keys() - {"field"} == {"error", "code", "requestId"}
     assert response.headers["x-model-version"] == "1.0.0"
     assert httpx.post(server.url + V1, json={"instances": ["w1"]}).status_code == 200
 
 
-def test_another_content_type_is_refused(server) -> None:
-    assert httpx.post(server.url + V1, content=b"w1", headers={"content-type": "text/plain"}).status_code == 415
+@pytest.mark.parametrize(
+    "headers", [{"content-type": "text/plain"}, {"content-type": "application/json", "content-encoding": "gzip"}]
+)
+def test_another_content_type_is_refused(server, headers: dict[str, str]) -> None:
+    assert httpx.post(server.url + V1, content=b"w1", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+def test_another_method_is_refused(server, method: str) -> None:
+    response = httpx.request(method, server.url + V1)
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+def test_a_client_that_sends_a_hundred_megabytes_sees_why_it_is_refused(server) -> None:
+    """It reads nothing before it has sent everything, as simple clients do."""
+    address = urlsplit(server.url)
+    head = f"POST {V1} HTTP/1.1\r\nhost: sms\r\ncontent-length: {100 << 20}\r\n\r\n".encode()
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(head)
+        for _ in range(100):
+            connection.sendall(b"a" * (1 << 20))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+def test_a_prediction_has_a_name_that_says_who_made_it(server) -> None:
+    v1 = httpx.post(server.url + V1, json={"instances": ["w1"]})
+    v2 = httpx.post(server.url + V2, json={"inputs": [TENSOR]})
+
+    names = [v1.headers["x-prediction-id"], v2.json()["parameters"]["prediction_id"]]
+    assert names == sorted(names)
+    assert all("~1.0.0~" in name for name in names)
+
+
+def test_predictions_are_published_without_their_inputs(serve, version: Artifact) -> None:
+    server = serve(version, "--prediction_events=stdout")
+
+    answer = httpx.post(server.url + V1, json={"instances": ["w1", "w2 w3"]}, headers={"x-request-id": "r-1"})
+    server.wait_until(lambda: server.samples("sluice_events_sent_total")[""] == 2)
+
+    lines = [line for line in server.log.read_text().splitlines() if '"specversion"' in line]
+    events = [json.loads(line) for line in lines]
+    name = answer.headers["x-prediction-id"]
+    assert [event["id"] for event in events] == [f"{name}.0", f"{name}.1"]
+    assert {event["data"]["digest"] for event in events} == {version.digest}
+    assert [event["data"]["label"] for event in events] == [one["label"] for one in answer.json()["predictions"]]
+    assert not any("w1" in line or "w2" in line for line in lines)
 
 
 def test_what_is_not_http_is_refused(server) -> None:
@@ -110,7 +160,11 @@ async def test_words_beyond_the_embeddings_fail_alone_and_the_server_lives_on(se
     outcomes = {(("strange" in text), response.status_code) for text, response in zip(texts, responses, strict=True)}
     assert outcomes == {(False, 200), (True, 500)}
     failure = next(response for response in responses if response.status_code == 500)
-    assert failure.json() == {"error": "the model failed on this input: IndexError: index out of range in self"}
+    assert (
+        failure.json()["error"]
+        == "the model failed on this input: IndexError: the tokenizer made the id 50; the model has 50 embeddings"
+    )
+    assert failure.json()["code"] == "model_failed"
     assert failure.headers["x-model-version"] == "1.0.0"
 
 
