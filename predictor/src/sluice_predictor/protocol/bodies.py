@@ -14,7 +14,7 @@ from sluice_predictor.protocol.http import ClientGoneError, Headers, Receive, he
 from sluice_predictor.protocol.request import MAX_BODY_BYTES
 
 _SMALL_BYTES = 64 << 10
-_ROOM_BYTES = 24 << 20
+_ROOM_BYTES = 8 << 20
 
 Body = TypeVar("Body", bytes, bytearray)
 
