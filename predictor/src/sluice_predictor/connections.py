@@ -20,22 +20,39 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 RECEIVE_SECONDS = 20.0
 """How long a client may take to send a request, or to read its answer."""
 
+MAX_HEAD_BYTES = 64 << 10
+"""What a client may send beside bodies before a request is complete: the parser itself keeps any header whole."""
+
 
 class Connection(HttpToolsProtocol):
     """A connection whose client must not keep the server waiting."""
 
     _receiving: asyncio.TimerHandle | None = None
     _writing: asyncio.TimerHandle | None = None
+    _head_bytes_left = MAX_HEAD_BYTES
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
+        self._head_bytes_left -= len(data)
         super().data_received(data)
+        if self._head_bytes_left < 0 and not self.transport.is_closing():
+            self._give_up(431, "headers_too_large", f"more than {MAX_HEAD_BYTES} bytes of headers")
+            return
         # Mostly a request arrives in one piece, and no timer is needed.
         if self._receiving is None and self._is_clients_turn():
             self._receiving = self.loop.call_later(RECEIVE_SECONDS, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes_left = MAX_HEAD_BYTES
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        # What frames a chunk is no more than the chunk, but for very small ones.
+        self._head_bytes_left += 2 * len(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -76,8 +93,12 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or self.cycle.more_body or self.cycle.response_complete
 
     def _too_slow(self) -> None:
+        self._give_up(408, "request_timeout", "the request did not arrive in time")
+
+    def _give_up(self, status: int, code: str, message: str) -> None:
+        """Hang up, with a refusal unless another answer has begun."""
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self._refuse(408, "request_timeout", "the request did not arrive in time")
+            self._refuse(status, code, message)
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import select
 import socket
 from collections import Counter
 from urllib.parse import urlsplit
@@ -116,6 +117,36 @@ def test_a_client_that_sends_a_hundred_megabytes_sees_why_it_is_refused(server) 
         for _ in range(100):
             connection.sendall(b"a" * (1 << 20))
         assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+
+
+ENDLESS = {
+    "a header that never ends": (b"x-a: ", b"a" * 4096),
+    "headers that never end": (b"", b"x-a: b\r\n" * 512),
+    "a path that never ends": (None, b"/a" * 2048),
+    "trailers that never end": (b"transfer-encoding: chunked\r\n\r\n0\r\n", b"x-a: b\r\n" * 512),
+}
+
+
+@pytest.mark.parametrize(("start", "part"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_what_is_no_body_is_not_taken_for_ever(server, start: bytes | None, part: bytes) -> None:
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        line = b"POST /" if start is None else f"POST {V1} HTTP/1.1\r\nhost: sms\r\n".encode()
+        connection.sendall(line + (start or b""))
+        answer = send_until_answered(connection, part)
+
+    assert answer.startswith(b"HTTP/1.1 431")
+
+
+def send_until_answered(connection: socket.socket, part: bytes) -> bytes:
+    for _ in range(1000):
+        if select.select([connection], [], [], 0)[0]:
+            return connection.recv(1000)
+        try:
+            connection.sendall(part)
+        except ConnectionError:
+            break  # hung up on; its answer is there to be read
+    return connection.recv(1000)
 
 
 def test_a_prediction_has_a_name_that_says_who_made_it(server) -> None:
