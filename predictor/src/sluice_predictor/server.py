@@ -20,7 +20,7 @@ from sluice_predictor.connections import Connection, HttpServer
 from sluice_predictor.engine import Engine, StartOptions
 from sluice_predictor.engine.cpus import usable_cpus
 from sluice_predictor.engine.process import Process
-from sluice_predictor.events import Origin, Publisher
+from sluice_predictor.events import Origin, Publisher, Sink
 from sluice_predictor.metrics import Metrics
 from sluice_predictor.protocol.front import Front
 from sluice_predictor.protocol.grpc_server import GrpcServer
@@ -87,23 +87,22 @@ async def _serve(settings: Settings, process: Process) -> None:
 
 async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, metrics: Metrics) -> None:
     """Serve what the engine has loaded until a signal says to stop, or the engine fails for good."""
-    version, digest = artifact.manifest.version, artifact.digest
-    model = settings.model_name
-    publisher = None
-    if settings.events is not None:
-        publisher = Publisher(
-            settings.events, origin=Origin(model=model, version=version, digest=digest), observer=metrics
-        )
-        publisher.start()
+    identity = Identity(
+        model=settings.model_name,
+        version=artifact.manifest.version,
+        digest=artifact.digest,
+        instance=socket.gethostname(),
+    )
+    publisher = None if settings.events is None else _publish(settings.events, identity, metrics)
     inference = Inference(
         engine,
-        identity=Identity(model=model, version=version, digest=digest, instance=socket.gethostname()),
+        identity=identity,
         metrics=metrics,
         publisher=publisher,
         request_seconds=settings.request_timeout,
         log_requests=settings.log_requests,
     )
-    front = Front(make_application(VersionModel(model, engine), http_port=settings.http_port), inference)
+    front = Front(make_application(VersionModel(identity.model, engine), http_port=settings.http_port), inference)
     listener = _listen(settings.http_port)
     grpc = None if settings.grpc_port is None else await _serve_grpc(inference, port=settings.grpc_port)
 
@@ -119,7 +118,7 @@ async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, 
         on_leaving=inference.drain,
         on_closing=finish,
     )
-    log.info("serving %s %s, %s", model, version, digest)
+    log.info("serving %s %s, %s", identity.model, identity.version, identity.digest)
     try:
         await _until_told(http, engine, listener)
     finally:
@@ -144,6 +143,13 @@ def _verify(settings: Settings) -> Artifact:
     if settings.model_version not in (None, version):
         raise ArtifactError(f"sluice.json: this is version {version}, {settings.model_version} was asked for")
     return artifact
+
+
+def _publish(sink: Sink, identity: Identity, metrics: Metrics) -> Publisher:
+    origin = Origin(model=identity.model, version=identity.version, digest=identity.digest)
+    publisher = Publisher(sink, origin=origin, observer=metrics)
+    publisher.start()
+    return publisher
 
 
 def _listen(port: int) -> socket.socket:
