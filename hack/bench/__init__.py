@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table, draws a picture and writes its figures to build/bench/."""

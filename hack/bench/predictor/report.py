@@ -1,0 +1,113 @@
+"""What a person reads: the table and the figures, each beside what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hack.bench.predictor.agreement import Agreement
+from hack.bench.predictor.catalogue import ALL
+from hack.bench.predictor.cells import FOREIGN_LIMIT
+from hack.bench.predictor.figures import KSERVE, Figures
+from hack.bench.predictor.results import Row
+
+TITLES = {kind.key: kind.title for kind in ALL}
+COLUMNS = ("req/s", "vs KServe", "p50 ms", "p99 ms", "CPU ms", "MB", "start s", "errors", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a figure must be."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a figure is known and inside."""
+        if value is None:
+            return False
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
+
+
+BOUNDS: Mapping[str, Bound] = {
+    "throughput_ratio_kserve_c1": Bound(least=4),
+    "throughput_ratio_kserve_c8": Bound(least=6),
+    "throughput_ratio_kserve_c32": Bound(least=7),
+    "throughput_ratio_kserve_bert_c8": Bound(least=4),
+    "throughput_ratio_best_other_c8": Bound(least=1),
+    "p99_ratio_half_load": Bound(most=0.5),
+    "goodput_at_2x_ratio": Bound(least=0.9),
+    "overload_errors": Bound(most=0),
+    "label_agreement": Bound(least=0.995),
+    "max_probability_difference": Bound(most=0.02),
+    "http_path_ratio": Bound(least=4),
+    "sms_p95_100_parallel_ms": Bound(most=100),
+    "sms_errors_1000_connections": Bound(most=0),
+    "soak_growth_mb": Bound(most=20),
+}
+
+
+def cells_of(row: Row, rows: Sequence[Row]) -> list[str]:
+    """Return a row's texts, in the order of `COLUMNS`."""
+    kserve = next((one for one in rows if (one.cell, one.server) == (row.cell, KSERVE)), None)
+    ratio = row.ok_per_s / kserve.ok_per_s if kserve and kserve.ok_per_s else None
+    return [
+        f"{row.ok_per_s:,.1f}",
+        "" if ratio is None else f"{ratio:.2f}",
+        *("" if value is None else f"{value:.1f}" for value in (row.p50_ms, row.p99_ms)),
+        f"{row.cpu_ms:.2f}",
+        f"{row.rss_mb:,.0f}",
+        f"{row.start_to_ready_s:.1f}",
+        str(row.errors or ""),
+        str(row.refused or ""),
+    ]
+
+
+def show(console: Console, *, rows: Sequence[Row], agreements: Sequence[Agreement], figures: Figures) -> None:
+    """Print everything."""
+    console.print(_table(rows))
+    for one in agreements:
+        console.print(
+            f"{TITLES[one.server]}: same label on {one.labels:.2%} of {one.texts} texts, "
+            f"largest difference of a probability {one.difference:.4f}"
+        )
+    console.print(_figures(figures))
+    disturbed = [row for row in rows if row.foreign > FOREIGN_LIMIT]
+    if disturbed:
+        console.print(
+            f"{len(disturbed)} of {len(rows)} rows were disturbed: others used up to "
+            f"{max(row.foreign for row in disturbed):.2f} cores meanwhile. Run it again on a quiet machine."
+        )
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("cell", no_wrap=True)
+    table.add_column("server", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    cell = ""
+    for row in rows:
+        table.add_row("" if row.cell == cell else row.cell, TITLES[row.server], *cells_of(row, rows))
+        cell = row.cell
+    return table
+
+
+def _figures(figures: Figures) -> Table:
+    table = Table(box=None, padding=(1, 1, 0, 0), collapse_padding=True)
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right")
+    table.add_column("must be")
+    for name, value in figures.items():
+        bound = BOUNDS.get(name)
+        style = "" if bound is None else "green" if bound.holds(value) else "red"
+        shown = Text("not measured" if value is None else f"{value:g}", style=style)
+        table.add_row(name, shown, "" if bound is None else str(bound))
+    return table
