@@ -1,8 +1,7 @@
-"""The version as KServe's SDK sees it: its application answers health and metadata, and no inference."""
+"""The version as KServe's SDK sees it: its application answers health and metrics, and no inference."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from kserve import Model, ModelServer  # type: ignore[import-untyped]
@@ -11,8 +10,6 @@ from kserve.protocol.dataplane import DataPlane  # type: ignore[import-untyped]
 from kserve.protocol.rest.server import RESTServer  # type: ignore[import-untyped]
 
 from sluice_predictor.engine import Engine
-from sluice_predictor.protocol import tensors
-from sluice_predictor.protocol.v2 import INPUT
 
 
 class VersionModel(Model):  # type: ignore[misc]  # the SDK has no types
@@ -28,23 +25,11 @@ class VersionModel(Model):  # type: ignore[misc]  # the SDK has no types
         """Whether a request would be answered now."""
         return self._engine.ready
 
-    def get_input_types(self) -> list[dict[str, Any]]:
-        return [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}]
-
-    def get_output_types(self) -> list[Mapping[str, Any]]:
-        return tensors.metadata(self._engine.description.outputs)
-
-
-class _DataPlane(DataPlane):  # type: ignore[misc]  # the SDK has no types
-    def metadata(self) -> dict[str, Any]:
-        # KServe's claims the repository extension, whose endpoints are closed here.
-        return {**super().metadata(), "extensions": ["binary_tensor_data"]}
-
 
 def make_application(model: VersionModel, *, http_port: int) -> Any:
     """Return KServe's ASGI application for the only model; once in a process, as the application is a global."""
     server = ModelServer(http_port=http_port, enable_grpc=False, enable_latency_logging=False)
     server.register_model(model)
-    data_plane = _DataPlane(model_registry=server.registered_models)
+    data_plane = DataPlane(model_registry=server.registered_models)
     RESTServer("kserve.model_server:app", data_plane, server.model_repository_extension, http_port).create_application()
     return app

@@ -142,13 +142,24 @@ async def test_traffic_that_the_route_marks_is_counted_apart(client: httpx.Async
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/metrics", "/v2/health/live", "/v2/health/ready", "/v1/models/sms", "/v2/models/sms"]
+    "path", ["/", "/metrics", "/v2/health/live", "/v2/health/ready", "/v1/models/sms", "/v2/models"]
 )
-async def test_health_and_metadata_are_kserves_and_not_counted(client: httpx.AsyncClient, counted, path: str) -> None:
+async def test_health_and_metrics_are_kserves_and_not_counted(client: httpx.AsyncClient, counted, path: str) -> None:
     response = await client.get(path)
 
     assert response.text == "from kserve"
     assert response.headers["x-model-version"] == "1.0.0"
+    assert counted() == {}
+
+
+async def test_metadata_names_the_version_and_its_tensors(client: httpx.AsyncClient, counted) -> None:
+    server = (await client.get("/v2")).json()
+    model = (await client.get("/v2/models/sms")).json()
+
+    assert server.keys() == {"name", "version", "extensions"}
+    assert model["versions"] == ["1.0.0"]
+    assert model["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    assert [tensor["name"] for tensor in model["outputs"]] == ["label", "score", "entities"]
     assert counted() == {}
 
 

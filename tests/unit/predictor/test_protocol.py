@@ -14,13 +14,14 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from sluice_predictor.protocol import rpc, v1, v2
 from sluice_predictor.protocol.errors import RequestError
 from sluice_predictor.protocol.http import inference_target
+from sluice_predictor.protocol.metadata import output_metadata
 from sluice_predictor.protocol.request import (
     MAX_INSTANCES,
     MAX_TEXT_CHARACTERS,
     InferenceRequest,
     RequestedOutput,
 )
-from sluice_predictor.protocol.tensors import metadata, read_bytes_tensor
+from sluice_predictor.protocol.tensors import read_bytes_tensor
 from sluice_predictor.tasks.base import Answer, Output, Parameters
 
 OUTPUTS = [Output("label", "BYTES"), Output("score", "FP32"), Output("entities", "BYTES"), Output("vector", "FP32", 2)]
@@ -466,7 +467,7 @@ def test_a_grpc_answer_has_all_outputs(binary: bool) -> None:
 
 
 def test_metadata_says_which_outputs_have_a_width() -> None:
-    assert [(output["name"], output["shape"]) for output in metadata(OUTPUTS)] == [
+    assert [(output["name"], output["shape"]) for output in output_metadata(OUTPUTS)] == [
         ("label", [-1]),
         ("score", [-1]),
         ("entities", [-1]),

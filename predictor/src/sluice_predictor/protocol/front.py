@@ -1,14 +1,16 @@
 """The door of the server: every HTTP request passes here, and inference goes no further.
 
 Of the rest only the paths that a predictor needs reach KServe's own application; its repository endpoints, which
-would let anyone unload the model, and those it answers with a server error are not found. Readiness is the engine's
-and is answered here.
+would let anyone unload the model, and those it answers with a server error are not found. Metadata, and that the engine
+is not ready, are answered here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+
+import orjson
 
 from sluice_predictor.metrics import Protocol, Traffic
 from sluice_predictor.protocol import v1, v2
@@ -32,6 +34,7 @@ from sluice_predictor.protocol.http import (
     valid_request_id,
 )
 from sluice_predictor.protocol.inference import Call, Inference
+from sluice_predictor.protocol.metadata import model_metadata, server_metadata
 from sluice_predictor.protocol.request import InferenceRequest
 from sluice_predictor.tasks.base import Answer
 
@@ -45,7 +48,7 @@ class Front:
         """Stand in front of `app`.
 
         Args:
-            app: answers liveness, metadata and metrics.
+            app: answers liveness and metrics, and says ready where we do not say otherwise.
             inference: answers everything else.
             body_seconds: longest time that a request's body may take to arrive.
         """
@@ -55,14 +58,15 @@ class Front:
         model = inference.identity.model
         self._version_header = (b"x-model-version", inference.identity.version.encode())
         self._ready_paths = {"/v2/health/ready", f"/v1/models/{model}", f"/v2/models/{model}/ready"}
-        self._passed_paths = {
+        self._model_path = f"/v2/models/{model}"
+        self._open_paths = {
             "/",
             "/metrics",
             "/v1/models",
             "/v2",
             "/v2/health/live",
             "/v2/models",
-            f"/v2/models/{model}",
+            self._model_path,
             *self._ready_paths,
         }
 
@@ -77,16 +81,18 @@ class Front:
             await self._infer(target, scope, headers, receive, send, request_id)
             return
         try:
-            self._check_passed(scope)
+            response = self._describe(scope)
         except RequestError as error:
             response = Response.refusal(error, request_id=request_id or self._inference.new_id())
-            await response.send(send, receive, *self._stamps(request_id))
-        else:
+        if response is None:
             await self._app(scope, receive, self._stamped(send, self._stamps(request_id)))
+        else:
+            await response.send(send, receive, *self._stamps(request_id))
 
-    def _check_passed(self, scope: Scope) -> None:
+    def _describe(self, scope: Scope) -> Response | None:
+        """Answer metadata and what is no path of ours; None for what KServe answers."""
         path = scope["path"]
-        if path not in self._passed_paths:
+        if path not in self._open_paths:
             raise RequestError(404, "unknown_path", f"no such path: {path[:200]}")
         if scope["method"] != "GET":
             problem = f"{scope['method'][:20]}: only GET is answered here"
@@ -94,6 +100,11 @@ class Front:
         if path in self._ready_paths and not self._inference.ready:
             reason = "the server is shutting down" if self._inference.draining else "the engine is being restarted"
             raise RequestError(503, "not_ready", reason, retry_after=1)
+        if path == "/v2":
+            return Response(status=200, body=orjson.dumps(server_metadata()))
+        if path == self._model_path:
+            return Response(status=200, body=orjson.dumps(model_metadata(self._inference)))
+        return None
 
     def _stamps(self, request_id: str | None) -> list[Header]:
         """Return the headers that every answer has."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version as installed_version
 from typing import Any, TypeAlias
 
 import grpc  # type: ignore[import-untyped]
@@ -17,11 +16,11 @@ from google.protobuf.message import DecodeError, Message  # type: ignore[import-
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb  # type: ignore[import-untyped]
 
 from sluice_predictor.metrics import Protocol, Traffic
-from sluice_predictor.protocol import rpc, tensors
+from sluice_predictor.protocol import rpc
 from sluice_predictor.protocol.errors import RequestError
 from sluice_predictor.protocol.http import valid_request_id
 from sluice_predictor.protocol.inference import Call, Inference
-from sluice_predictor.protocol.v2 import INPUT
+from sluice_predictor.protocol.metadata import model_metadata, server_metadata
 
 SERVICE = "inference.GRPCInferenceService"
 MAX_MESSAGE_BYTES = 1 << 20
@@ -95,7 +94,7 @@ class _Service:
 
     async def server_metadata(self, body: bytes, context: Context) -> Message:
         del body, context
-        return pb.ServerMetadataResponse(name="sluice-predictor", version=installed_version("sluice-predictor"))
+        return pb.ServerMetadataResponse(**server_metadata())
 
     async def model_ready(self, body: bytes, context: Context) -> Message:
         message = _parse(pb.ModelReadyRequest, body)
@@ -107,14 +106,7 @@ class _Service:
         message = _parse(pb.ModelMetadataRequest, body)
         self._check_model(message.name, message.version)
         del context
-        identity = self._inference.identity
-        return pb.ModelMetadataResponse(
-            name=identity.model,
-            versions=[identity.version],
-            platform="",
-            inputs=[{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
-            outputs=tensors.metadata(self._inference.description.outputs),
-        )
+        return pb.ModelMetadataResponse(**model_metadata(self._inference))
 
     async def model_infer(self, body: bytes, context: Context) -> Message:
         """Answer one inference request and count it, also when its client has gone."""

@@ -6,7 +6,7 @@ A BYTES tensor is its values one after the other, each after its length in four 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -67,7 +67,7 @@ def column(output: Output, answers: Sequence[Answer]) -> list[Any]:
 
 def shape(output: Output, answers: Sequence[Answer]) -> list[int]:
     """Return the shape of an output."""
-    return _sized(output, len(answers))
+    return [len(answers)] if output.width is None else [len(answers), output.width]
 
 
 def write_tensor(output: Output, values: Sequence[Any]) -> bytes:
@@ -76,12 +76,3 @@ def write_tensor(output: Output, values: Sequence[Any]) -> bytes:
         return struct.pack(f"<{len(values)}f", *values)
     encoded = [value.encode() for value in values]
     return b"".join(chain.from_iterable((_LENGTH.pack(len(value)), value) for value in encoded))
-
-
-def metadata(outputs: Sequence[Output]) -> list[Mapping[str, Any]]:
-    """Describe outputs as V2's model metadata does; -1 stands for any number of texts."""
-    return [{"name": output.name, "datatype": output.datatype, "shape": _sized(output, -1)} for output in outputs]
-
-
-def _sized(output: Output, count: int) -> list[int]:
-    return [count] if output.width is None else [count, output.width]
