@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluice_predictor.__main__ import report_failure
+from sluice_predictor.events import HttpSink
 from sluice_predictor.settings import parse
 
 
@@ -63,9 +64,36 @@ def test_a_version_is_where_kserve_mounts_it_unless_told() -> None:
     assert parse([]).model_dir == Path("/mnt/models")
 
 
+def test_what_is_not_said_is_as_in_kserve_or_safe() -> None:
+    settings = parse([])
+
+    assert (settings.http_port, settings.grpc_port) == (8080, 8081)
+    assert (settings.max_waiting, settings.request_timeout) == (512, 60.0)
+    assert settings.events is None
+    assert not settings.log_requests
+
+
+def test_grpc_can_be_left_out_and_events_can_be_wished() -> None:
+    settings = parse(["--enable_grpc=false", "--prediction_events=https://events.example/in", "--log_requests"])
+
+    assert settings.grpc_port is None
+    assert isinstance(settings.events, HttpSink)
+    assert settings.log_requests
+
+
+def test_an_empty_destination_asks_for_no_events() -> None:
+    """A runtime's `--prediction_events=$(NAME)` is empty where there is none."""
+    assert parse(["--prediction_events="]).events is None
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
+        ("--max_waiting=0", "--max_waiting: expected 1 or more"),
+        ("--request_timeout_seconds=nan", "--request_timeout_seconds: expected more than 0"),
+        ("--request_timeout_seconds=-1", "--request_timeout_seconds: expected more than 0"),
+        ("--precision=fp8", "--precision: invalid choice: 'fp8'"),
+        ("--prediction_events=ftp://a", "--prediction_events: expected stdout, or a URL"),
         ("--workers=2", "--workers: only 1"),
         ("--digest=1234", "--digest: expected sha256: and 64 hex digits"),
         ("--ssl_certfile=/a", "--ssl_certfile: TLS is not served here"),
