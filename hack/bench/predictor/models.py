@@ -126,7 +126,7 @@ def _fit(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Me
     def loss() -> Tensor:
         optimizer.zero_grad()
         value = functional.cross_entropy(inputs @ weight + bias, wanted) + PENALTY * weight.square().sum()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
