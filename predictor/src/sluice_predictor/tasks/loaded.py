@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sluice_predictor.networks.packed import Network
-from sluice_predictor.tasks.base import Answer, Description, InputProblem, Item, Parameters
+from sluice_predictor.tasks.base import Answer, Description, InputProblem, Item
 from sluice_predictor.tasks.definition import Definition
+from sluice_predictor.tasks.parameters import problem_with
 from sluice_predictor.tasks.tokens import Texts, Tokens
 
 _WARM_UP_TOKENS = (16, 32, 48, 64)
@@ -35,13 +36,16 @@ class LoadedTask:
 
     def answer(self, items: Sequence[Item]) -> list[Answer | InputProblem]:
         """Answer a batch of at least one text, in order; any exception means that none was answered."""
-        problems = [problem_with(item.parameters, self.texts) for item in items]
+        problems = [self._problem_with(item) for item in items]
         asked = [item for item, problem in zip(items, problems, strict=True) if problem is None]
         encoded = iter(self.texts.encode(asked) if asked else [])
         prepared = [next(encoded) if problem is None else problem for problem in problems]
         readable = [text for text in prepared if isinstance(text, Tokens)]
         answers = iter(self._answers(readable) if readable else [])
         return [next(answers) if isinstance(text, Tokens) else text for text in prepared]
+
+    def _problem_with(self, item: Item) -> InputProblem | None:
+        return problem_with(item.parameters, defaults=self.texts.defaults, max_tokens=self.texts.max_tokens)
 
     def _answers(self, texts: Sequence[Tokens]) -> list[Answer]:
         with torch.inference_mode():
@@ -54,26 +58,3 @@ class LoadedTask:
             if not all(bool(part.isfinite().all()) for part in scores):
                 raise FloatingPointError("the model's answer is not a finite number")
             return scores
-
-
-def problem_with(parameters: Parameters, texts: Texts) -> InputProblem | None:
-    """Say what is wrong with a request's parameters, None if nothing is."""
-    if parameters == _NOTHING:
-        return None
-    limit = texts.max_tokens
-    if parameters.max_tokens is not None and not 1 <= parameters.max_tokens <= limit:
-        return InputProblem(f"max_tokens must be from 1 to {limit}", parameter="max_tokens")
-    if parameters.top_k is not None:
-        if texts.defaults.top_k is None:
-            return InputProblem("this model's task has no top_k", parameter="top_k")
-        if parameters.top_k < 1:
-            return InputProblem("top_k must be at least 1", parameter="top_k")
-    if parameters.threshold is not None:
-        if texts.defaults.threshold is None:
-            return InputProblem("this model's task has no threshold", parameter="threshold")
-        if not 0.0 <= parameters.threshold <= 1.0:
-            return InputProblem("threshold must be from 0 to 1", parameter="threshold")
-    return None
-
-
-_NOTHING = Parameters()

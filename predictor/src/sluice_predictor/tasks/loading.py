@@ -12,6 +12,7 @@ from sluice_predictor.networks.floating import FloatEncoder
 from sluice_predictor.tasks import embeddings, text_classification, text_entities, token_classification
 from sluice_predictor.tasks.base import Description, Precision
 from sluice_predictor.tasks.loaded import LoadedTask
+from sluice_predictor.tasks.parameters import version_defaults
 from sluice_predictor.tasks.reading import blaming, read_files
 from sluice_predictor.tasks.tokens import Texts, load_tokenizer
 
@@ -44,14 +45,18 @@ def load(artifact: Artifact, *, precision: Precision, threads: int) -> LoadedTas
     files.weights.finish()
     with blaming("tokenizer.json"):
         tokenizer = load_tokenizer(artifact.directory)
+    defaults = version_defaults(
+        artifact.manifest.parameters,
+        definition.defaults,
+        max_tokens=files.shape.max_tokens,
+        special_tokens=tokenizer.num_special_tokens_to_add(is_pair=False),
+    )
     return LoadedTask(
-        description=Description(
-            engine="torch", precision=precision, outputs=definition.outputs, parameters=definition.defaults
-        ),
+        description=Description(engine="torch", precision=precision, outputs=definition.outputs, parameters=defaults),
         definition=definition,
         texts=Texts(
             tokenizer=tokenizer,
-            defaults=definition.defaults,
+            defaults=defaults,
             max_tokens=files.shape.max_tokens,
             pad_token_id=files.shape.pad_token_id or 0,
             offsets=definition.offsets,

@@ -13,6 +13,7 @@ from pathlib import Path
 from tokenizers import Encoding, Tokenizer
 
 from sluice_predictor.tasks.base import InputProblem, Item, Parameters
+from sluice_predictor.tasks.parameters import complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Texts:
         return [self._tokens(item, encoding) for item, encoding in zip(items, encode(texts), strict=True)]
 
     def _tokens(self, item: Item, encoding: Encoding) -> Tokens | InputProblem:
-        parameters = self.complete(item.parameters)
+        parameters = complete(item.parameters, self.defaults)
         ids, offsets = encoding.ids, encoding.offsets if self.offsets else []
         limit = parameters.max_tokens or self.max_tokens
         if len(ids) > limit:
@@ -76,21 +77,6 @@ class Texts:
         if not ids:
             return Tokens(item.text, parameters, [self.pad_token_id], [(0, 0)], shown=0)
         return Tokens(item.text, parameters, ids, offsets, shown=len(ids))
-
-    def complete(self, parameters: Parameters) -> Parameters:
-        """Fill in from the defaults what a request leaves open."""
-        default = self.defaults
-        if parameters == _NOTHING:
-            return default
-        return Parameters(
-            truncation=default.truncation if parameters.truncation is None else parameters.truncation,
-            max_tokens=default.max_tokens if parameters.max_tokens is None else parameters.max_tokens,
-            top_k=default.top_k if parameters.top_k is None else parameters.top_k,
-            threshold=default.threshold if parameters.threshold is None else parameters.threshold,
-        )
-
-
-_NOTHING = Parameters()
 
 
 def _special_tokens(encoding: Encoding) -> tuple[int, int]:
