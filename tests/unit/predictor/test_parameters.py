@@ -32,12 +32,9 @@ def test_what_a_request_sets_overrides_the_version() -> None:
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (Defaults(threshold=0.5), "sluice.json: parameters.threshold: this model's task has no threshold"),
-        (Defaults(max_tokens=513), "sluice.json: parameters.max_tokens: max_tokens must be from 1 to 512"),
-        (
-            Defaults(max_tokens=2),
-            "sluice.json: parameters.max_tokens: max_tokens must be at least 3: special tokens take 2",
-        ),
+        (Defaults(threshold=0.5), "threshold: this model's task has no threshold"),
+        (Defaults(max_tokens=513), "max_tokens: max_tokens must be from 1 to 512"),
+        (Defaults(max_tokens=2), "max_tokens: max_tokens must be at least 3: special tokens take 2"),
     ],
 )
 def test_a_wrong_default_is_refused_when_the_version_is_loaded(version: Defaults, message: str) -> None:
