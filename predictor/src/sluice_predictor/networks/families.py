@@ -1,26 +1,26 @@
 """The BERT family: one encoder under several names.
 
 BERT, RoBERTa, XLM-RoBERTa and DistilBERT differ in what their files call the same tensors and in where positions
-begin. Here their configurations and tensors become one description, which the packed encoder runs at any precision.
-What else a configuration may say (relative positions, a decoder) is not described, and is left to the fallback.
+begin. Here their configurations become one shape, and what holds their tensors has one form, which the packed encoder
+runs at any precision. What else a configuration may say (relative positions, a decoder) is left to the fallback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor, cat
+from torch import Tensor
 
 from sluice_predictor.artifact import ArtifactError
-from sluice_predictor.networks.weights import Linear, Weights
+from sluice_predictor.networks.weights import Linear
 
 Activation = Literal["gelu", "gelu_tanh", "relu"]
 Size = Annotated[int, Field(ge=1, le=1 << 24)]
 
-_ACTIVATIONS: Mapping[str, Activation] = {
+ACTIVATIONS: Mapping[str, Activation] = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
@@ -52,6 +52,14 @@ class LayerWeights:
     output_norm: Norm
 
 
+class Layers(Protocol):
+    """The layers in their order, each put together anew when its turn comes: whoever keeps one keeps a copy."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[LayerWeights]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderWeights:
     """An encoder; `places[i]` is what is added to the word embedding of a text's token number i."""
@@ -59,7 +67,7 @@ class EncoderWeights:
     words: Tensor
     places: Tensor
     norm: Norm
-    layers: Sequence[LayerWeights]
+    layers: Layers
     heads: int
     activation: Activation
 
@@ -125,101 +133,4 @@ def encoder_shape(config: Mapping[str, Any]) -> EncoderShape | None:
         raise ArtifactError("config.json: hidden_size is not a multiple of num_attention_heads")
     if shape.max_tokens < 1:
         raise ArtifactError("config.json: max_position_embeddings leaves no position for a token")
-    return shape if shape.hidden_act in _ACTIVATIONS else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What a family calls the parts of a layer, behind the layer's number."""
-
-    layer: str
-    query: str
-    key: str
-    value: str
-    attention_output: str
-    attention_norm: str
-    intermediate: str
-    output: str
-    output_norm: str
-
-
-_BERT = _Names(
-    layer="encoder.layer",
-    query="attention.self.query",
-    key="attention.self.key",
-    value="attention.self.value",
-    attention_output="attention.output.dense",
-    attention_norm="attention.output.LayerNorm",
-    intermediate="intermediate.dense",
-    output="output.dense",
-    output_norm="output.LayerNorm",
-)
-_DISTILBERT = _Names(
-    layer="transformer.layer",
-    query="attention.q_lin",
-    key="attention.k_lin",
-    value="attention.v_lin",
-    attention_output="attention.out_lin",
-    attention_norm="sa_layer_norm",
-    intermediate="ffn.lin1",
-    output="ffn.lin2",
-    output_norm="output_layer_norm",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    weights: Weights
-    shape: EncoderShape
-    prefix: str
-
-    def linear(self, name: str, outputs: int, inputs: int) -> Linear:
-        return self.weights.take_linear(self.prefix + name, outputs, inputs)
-
-    def norm(self, name: str) -> Norm:
-        size, name = self.shape.hidden_size, self.prefix + name
-        weight, bias = self.weights.take(f"{name}.weight", size), self.weights.take(f"{name}.bias", size)
-        return Norm(weight=weight, bias=bias, epsilon=self.shape.layer_norm_eps)
-
-    def table(self, name: str, rows: int) -> Tensor:
-        return self.weights.take(f"{self.prefix}embeddings.{name}.weight", rows, self.shape.hidden_size)
-
-
-def take_encoder(shape: EncoderShape, weights: Weights) -> EncoderWeights:
-    """Take the encoder's tensors, whether they are the whole model or a part of a larger one.
-
-    Raises:
-        ArtifactError: one is missing or wrong.
-    """
-    bare = "embeddings.word_embeddings.weight" in weights
-    reader = _Reader(weights=weights, shape=shape, prefix="" if bare else shape.prefix)
-    places = reader.table("position_embeddings", shape.max_position_embeddings)[shape.first_position :]
-    if shape.type_vocab_size:
-        # Every text is one segment of type 0, so its embedding is part of the position's.
-        places = places + reader.table("token_type_embeddings", shape.type_vocab_size)[0]
-    names = _DISTILBERT if shape.family == "distilbert" else _BERT
-    return EncoderWeights(
-        words=reader.table("word_embeddings", shape.vocab_size),
-        places=places.contiguous(),
-        norm=reader.norm("embeddings.LayerNorm"),
-        layers=[_layer(reader, names, f"{names.layer}.{number}.") for number in range(shape.num_hidden_layers)],
-        heads=shape.num_attention_heads,
-        activation=_ACTIVATIONS[shape.hidden_act],
-    )
-
-
-def _layer(reader: _Reader, names: _Names, prefix: str) -> LayerWeights:
-    hidden, inner = reader.shape.hidden_size, reader.shape.intermediate_size
-    query, key, value = (reader.linear(prefix + part, hidden, hidden) for part in (names.query, names.key, names.value))
-    scale = (hidden // reader.shape.num_attention_heads) ** -0.5
-    return LayerWeights(
-        projection=Linear(
-            weight=cat([query.weight * scale, key.weight, value.weight]),
-            bias=cat([query.bias * scale, key.bias, value.bias]),
-        ),
-        attention_output=reader.linear(prefix + names.attention_output, hidden, hidden),
-        attention_norm=reader.norm(prefix + names.attention_norm),
-        intermediate=reader.linear(prefix + names.intermediate, inner, hidden),
-        output=reader.linear(prefix + names.output, hidden, inner),
-        output_norm=reader.norm(prefix + names.output_norm),
-    )
+    return shape if shape.hidden_act in ACTIVATIONS else None

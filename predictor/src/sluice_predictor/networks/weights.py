@@ -34,7 +34,11 @@ class Linear:
 
 
 class Weights:
-    """The tensors of a version's safetensors files by name, as float32."""
+    """The tensors of a version's safetensors files by name.
+
+    They are views of files that are mapped into memory, and one view keeps its whole file there. So what is kept is
+    copied, and views are for who makes something else of them.
+    """
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         """Take the tensors as read."""
@@ -44,7 +48,23 @@ class Weights:
         return name in self._left
 
     def take(self, name: str, *shape: int) -> Tensor:
-        """Return a tensor, which nobody can take again.
+        """Return a tensor in float32, which nobody can take again.
+
+        Raises:
+            ArtifactError: there is none, or its shape or a number in it is wrong.
+        """
+        return self.view(name, *shape).to(torch.float32, copy=True)
+
+    def take_linear(self, name: str, outputs: int, inputs: int) -> Linear:
+        """Return a layer's weight [outputs, inputs] and bias, in float32.
+
+        Raises:
+            ArtifactError: one is missing or wrong.
+        """
+        return Linear(self.take(f"{name}.weight", outputs, inputs), self.take(f"{name}.bias", outputs))
+
+    def view(self, name: str, *shape: int) -> Tensor:
+        """Return a tensor as the file has it, which nobody can take again.
 
         Raises:
             ArtifactError: there is none, or its shape or a number in it is wrong.
@@ -55,18 +75,19 @@ class Weights:
         if tuple(tensor.shape) != shape:
             problem = f"tensor {name} has shape {tuple(tensor.shape)}, config.json says {shape}"
             raise ArtifactError(f"model.safetensors: {problem}")
-        tensor = tensor.float()
-        if not bool(torch.isfinite(tensor).all()):
-            raise ArtifactError(f"model.safetensors: tensor {name} holds a value that is not a finite number")
+        _check_finite(name, tensor)
         return tensor
 
-    def take_linear(self, name: str, outputs: int, inputs: int) -> Linear:
-        """Return a layer's weight [outputs, inputs] and bias.
+    def rest(self) -> dict[str, Tensor]:
+        """Return what is left by name, as the files have it; nothing is left then.
 
         Raises:
-            ArtifactError: one is missing or wrong.
+            ArtifactError: a number in one of them is wrong.
         """
-        return Linear(self.take(f"{name}.weight", outputs, inputs), self.take(f"{name}.bias", outputs))
+        rest, self._left = self._left, {}
+        for name, tensor in rest.items():
+            _check_finite(name, tensor)
+        return rest
 
     def discard(self, prefixes: Iterable[str]) -> None:
         """Pass over tensors that this task has no use for, such as the pooler of a model that tags tokens."""
@@ -109,3 +130,8 @@ def _modern(name: str) -> str:
     for old, new in _OLD_NAMES:
         name = name.replace(old, new)
     return name
+
+
+def _check_finite(name: str, tensor: Tensor) -> None:
+    if not bool(torch.isfinite(tensor).all()):
+        raise ArtifactError(f"model.safetensors: tensor {name} holds a value that is not a finite number")

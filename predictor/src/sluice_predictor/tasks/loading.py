@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from sluice_predictor.artifact import Artifact, ArtifactError
-from sluice_predictor.networks.families import take_encoder
+from sluice_predictor.networks.checkpoint import take_encoder
 from sluice_predictor.networks.floating import FloatEncoder
 from sluice_predictor.tasks import embeddings, text_classification, text_entities, token_classification
 from sluice_predictor.tasks.base import Description, Precision
