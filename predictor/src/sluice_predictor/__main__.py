@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sluice_predictor import command
 from sluice_predictor.artifact import ArtifactError
+from sluice_predictor.engine.cpus import engine_slots, usable_cpus
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.process import start_process
 from sluice_predictor.logs import configure_logs
@@ -29,7 +30,7 @@ def main() -> None:
     # A container's first process ignores SIGTERM by default, and loading takes seconds.
     signal.signal(signal.SIGTERM, _stop_loading)
     configure_logs()
-    process = start_process()
+    process = start_process(slots=engine_slots(usable_cpus()))
     from sluice_predictor.settings import parse
 
     settings = parse(sys.argv[1:])

@@ -50,4 +50,6 @@ def load_task(artifact: Artifact, **_: object) -> Task:
 
 
 if __name__ == "__main__":
-    Child(socket.socket(fileno=int(sys.argv[1]))).serve(load_task=load_task, set_threads=lambda _: None)
+    Child([socket.socket(fileno=int(number)) for number in sys.argv[1:]]).serve(
+        load_task=load_task, set_threads=lambda _: None
+    )

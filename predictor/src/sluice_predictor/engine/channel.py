@@ -1,5 +1,6 @@
 """What the server's process and the engine's say to each other: pickled plain data, each message after its length.
 
+There is a socket for each slot, and on it at most one batch on its way. The first one carries the loading too.
 Both ends are this program, started by one user, and the socket has no name; so a pickle is as safe as the processes.
 Answers travel as tuples, because a dataclass takes several times as long to pickle.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +52,8 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """To the engine: answer these pieces of requests as one batch; `number` comes back with the answers."""
+    """To the engine: answer these pieces of requests as one batch."""
 
-    number: int
     pieces: Sequence[Piece]
 
 
@@ -66,7 +66,6 @@ Result = list[PlainAnswer | InputProblem] | str
 class Ran:
     """From the engine: the results of a batch's pieces, in their order."""
 
-    number: int
     results: Sequence[Result]
 
 
@@ -79,23 +78,27 @@ def encode(message: Message) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-class Decoder:
+class Inbox:
     """Cuts a stream of bytes into messages."""
 
     def __init__(self) -> None:
         """Start at the beginning of the stream."""
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Message]:
-        """Yield each message that is complete with this data."""
+    def feed(self, data: bytes) -> None:
+        """Add what has arrived."""
         self._buffer += data
-        while len(self._buffer) >= _LENGTH.size:
-            end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
-            if len(self._buffer) < end:
-                return
-            message: Message = pickle.loads(memoryview(self._buffer)[_LENGTH.size : end])  # noqa: S301  # our own process
-            del self._buffer[:end]
-            yield message
+
+    def take(self) -> Message | None:
+        """Take the next message out; None if it has not arrived as a whole."""
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
+        if len(self._buffer) < end:
+            return None
+        message: Message = pickle.loads(memoryview(self._buffer)[_LENGTH.size : end])  # noqa: S301  # our own process
+        del self._buffer[:end]
+        return message
 
 
 def plain(answer: Answer | InputProblem) -> PlainAnswer | InputProblem:

@@ -1,23 +1,24 @@
 """The engine's process: it alone knows the numerical libraries, and it answers batches from a few threads.
 
-It is started with one end of a socket pair as its only argument and imports the libraries at once, while the
-server's process verifies the version. It ends when that socket does, so it never outlives the server.
+It is started with its ends of socket pairs as arguments, one for each slot, and imports the libraries at once, while
+the server's process verifies the version. It ends when the sockets do, so it never outlives the server.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from sluice_predictor.artifact import Artifact, ArtifactError
 from sluice_predictor.engine.channel import (
-    Decoder,
+    Inbox,
     Load,
     Loaded,
     LoadFailed,
@@ -29,8 +30,9 @@ from sluice_predictor.engine.channel import (
     encode,
     plain,
 )
-from sluice_predictor.engine.cpus import engine_slots
 from sluice_predictor.tasks.base import Item, Precision, Task
+
+Received = TypeVar("Received", Load, Run)
 
 
 class LoadTask(Protocol):
@@ -40,8 +42,8 @@ class LoadTask(Protocol):
 
 
 def main() -> NoReturn:
-    """Serve the process that holds the other end of the socket whose number is the first argument."""
-    child = Child(socket.socket(fileno=int(sys.argv[1])))
+    """Serve the process that holds the other ends of the sockets whose numbers are the arguments."""
+    child = Child([socket.socket(fileno=int(number)) for number in sys.argv[1:]])
     # Before the version is known: importing takes longer than loading.
     import torch
 
@@ -53,16 +55,13 @@ def main() -> NoReturn:
 class Child:
     """This process' end of the conversation."""
 
-    def __init__(self, link: socket.socket) -> None:
-        """Begin to listen, in a thread, so that the end of the server is noticed whatever goes on here."""
+    def __init__(self, links: Sequence[socket.socket]) -> None:
+        """Begin to watch, in a thread, so that the end of the server is noticed whatever goes on here."""
         # Whoever stops the server, from a terminal or by its process group, lets it finish what is in flight.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._link = link
-        self._sending = threading.Lock()
-        self._loads: SimpleQueue[Load] = SimpleQueue()
-        self._runs: SimpleQueue[Run] = SimpleQueue()
-        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        self._slots = [Slot(link) for link in links]
+        threading.Thread(target=self._watch, args=(links[0],), name="watch", daemon=True).start()
 
     def serve(self, *, load_task: LoadTask, set_threads: Callable[[int], None]) -> NoReturn:
         """Load the version that the server names, then answer until the server is gone.
@@ -71,64 +70,84 @@ class Child:
             load_task: loads a verified version.
             set_threads: sets the number of CPUs that the calling thread's forward passes use.
         """
-        load = self._loads.get()
+        load = self._slots[0].receive(Load)
         try:
             task = load_task(load.artifact, precision=load.precision, threads=load.threads)
-            self._start_slots(task, Cpus(total=load.threads, set_threads=set_threads), slots=engine_slots(load.threads))
+            self._start_slots(task, Cpus(total=load.threads, set_threads=set_threads))
         except ArtifactError as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"the version could not be loaded: {_one_line(error)}")
-        self._send(Loaded(task.description))
+        self._slots[0].send(Loaded(task.description))
         while True:
             signal.pause()
 
-    def _start_slots(self, task: Task, cpus: Cpus, *, slots: int) -> None:
+    def _start_slots(self, task: Task, cpus: Cpus) -> None:
         """Start the threads that answer, each warm: the libraries keep their own threads and buffers for each."""
         warm: SimpleQueue[Exception | None] = SimpleQueue()
-        for number in range(slots):
-            threading.Thread(target=self._work, args=(task, cpus, warm), name=f"slot-{number}", daemon=True).start()
-        for _ in range(slots):
+        for number, slot in enumerate(self._slots):
+            threading.Thread(target=_work, args=(slot, task, cpus, warm), name=f"slot-{number}", daemon=True).start()
+        for _ in self._slots:
             if error := warm.get():
                 raise error
 
     def _fail(self, reason: str) -> NoReturn:
-        self._send(LoadFailed(reason))
+        self._slots[0].send(LoadFailed(reason))
         os._exit(1)
 
-    def _listen(self) -> None:
-        decoder = Decoder()
-        try:
-            while data := self._link.recv(1 << 18):
-                for message in decoder.feed(data):
-                    if isinstance(message, Load):
-                        self._loads.put(message)
-                    elif isinstance(message, Run):
-                        self._runs.put(message)
-        finally:
-            os._exit(0)
+    @staticmethod
+    def _watch(link: socket.socket) -> None:
+        """Wait for the other end to be closed, and for nothing else: what arrives is for the slots."""
+        poll = select.poll()
+        poll.register(link, select.POLLRDHUP)
+        poll.poll()
+        os._exit(0)
 
-    def _send(self, message: Message) -> None:
-        data = encode(message)
+
+class Slot:
+    """One socket, used by one thread.
+
+    The thread that works on a batch reads and answers it itself: to be woken by another, or to wake one, takes a lone
+    request as much time as the rest of its way.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        """Begin to talk."""
+        self._link = link
+        self._inbox = Inbox()
+
+    def receive(self, kind: type[Received]) -> Received:
+        """Wait for the next message, which is of this kind; exit if the server is gone."""
+        while (message := self._inbox.take()) is None:
+            data = self._link.recv(1 << 18)
+            if not data:
+                os._exit(0)
+            self._inbox.feed(data)
+        if not isinstance(message, kind):
+            raise TypeError(f"expected {kind.__name__}, got {type(message).__name__}")
+        return message
+
+    def send(self, message: Message) -> None:
+        """Send a message; exit if the server is gone."""
         try:
-            with self._sending:
-                self._link.sendall(data)
+            self._link.sendall(encode(message))
         except OSError:
             os._exit(0)
 
-    def _work(self, task: Task, cpus: Cpus, warm: SimpleQueue[Exception | None]) -> None:
-        try:
-            with cpus:
-                task.warm_up()
-        except Exception as error:
-            warm.put(error)
-            return
-        warm.put(None)
-        while True:
-            run = self._runs.get()
-            with cpus:
-                results = answer(task, run.pieces)
-            self._send(Ran(number=run.number, results=results))
+
+def _work(slot: Slot, task: Task, cpus: Cpus, warm: SimpleQueue[Exception | None]) -> None:
+    try:
+        with cpus:
+            task.warm_up()
+    except Exception as error:
+        warm.put(error)
+        return
+    warm.put(None)
+    while True:
+        run = slot.receive(Run)
+        with cpus:
+            results = answer(task, run.pieces)
+        slot.send(Ran(results=results))
 
 
 def answer(task: Task, pieces: Sequence[Piece]) -> list[Result]:

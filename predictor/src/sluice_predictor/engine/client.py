@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Protocol
 
 from sluice_predictor.artifact import Artifact
@@ -61,9 +60,9 @@ class Engine:
         """
         self._observer = observer
         self._queue: BatchQueue[_Request] = BatchQueue(max_texts=max_waiting_texts)
-        self._slots = engine_slots(options.threads)
+        self._free = list(reversed(range(engine_slots(options.threads))))
+        """Slots without a batch. The last to finish is the next to begin: what a thread used is still in its CPU."""
         self._running: dict[int, Sequence[Chunk[_Request]]] = {}
-        self._numbers = count()
         self._dispatch_is_due = False
         self._link: Link | None = None
         self.description: Description
@@ -130,7 +129,7 @@ class Engine:
             raise _late()
         request = _Request(texts=texts, parameters=parameters, future=loop.create_future(), queued_at=now)
         self._queue.put(request, texts)
-        if not self._dispatch_is_due and len(self._running) < self._slots:
+        if not self._dispatch_is_due and self._free:
             # Requests that arrive in the same turn of the loop share a batch.
             self._dispatch_is_due = True
             loop.call_soon(self._dispatch)
@@ -145,23 +144,24 @@ class Engine:
     def _dispatch(self) -> None:
         """Give every free slot a batch."""
         self._dispatch_is_due = False
-        while self._link is not None and len(self._queue) and len(self._running) < self._slots:
-            chunks = self._queue.take(slots=self._slots - len(self._running))
-            number = next(self._numbers)
+        while self._link is not None and len(self._queue) and self._free:
+            chunks = self._queue.take(slots=len(self._free))
+            slot = self._free.pop()
             now = asyncio.get_running_loop().time()
             for chunk in chunks:
                 if chunk.start == 0:
                     self._observer.waited(now - chunk.key.queued_at)
             self._observer.batch(sum(chunk.stop - chunk.start for chunk in chunks))
-            self._running[number] = chunks
-            self._link.run(Run(number=number, pieces=[_piece(chunk) for chunk in chunks]))
+            self._running[slot] = chunks
+            self._link.run(slot, Run(pieces=[_piece(chunk) for chunk in chunks]))
 
     def _up(self, link: Link, description: Description) -> None:
         self._link = link
         self.description = description
 
-    def _ran(self, ran: Ran) -> None:
-        for chunk, result in zip(self._running.pop(ran.number), ran.results, strict=True):
+    def _ran(self, slot: int, ran: Ran) -> None:
+        self._free.append(slot)
+        for chunk, result in zip(self._running.pop(slot), ran.results, strict=True):
             _deliver(chunk, result)
             if chunk.key.future.done():
                 self._queue.discard(chunk.key)
@@ -171,6 +171,7 @@ class Engine:
         """Tell everyone at once: a client can ask another replica, but not before it is told."""
         self._link = None
         self.give_up("the engine was lost; try again in a moment")
+        self._free += self._running
         self._running.clear()
         self._observer.lost()
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sluice_predictor.engine.cpus import usable_cpus
@@ -17,10 +18,10 @@ COMMAND = (sys.executable, "-P", "-m", "sluice_predictor.engine.child")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A started engine. Its end of the socket closes when it dies, however it dies."""
+    """A started engine. Its ends of the sockets, one for each slot, close when it dies, however it dies."""
 
     popen: subprocess.Popen[bytes]
-    link: socket.socket
+    links: Sequence[socket.socket]
 
     def end(self) -> str:
         """Kill the process if it still lives, wait for it, and say in a few words how it ended."""
@@ -29,18 +30,20 @@ class Process:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
 
 
-def start_process(command: Sequence[str] = COMMAND) -> Process:
+def start_process(command: Sequence[str] = COMMAND, *, slots: int) -> Process:
     """Start the engine; it imports its libraries while it waits to be told what to load.
 
     Args:
-        command: how to start it; the number of its socket is appended.
+        command: how to start it; the numbers of its sockets are appended.
+        slots: how many batches it runs at once, at most.
     """
-    ours, theirs = socket.socketpair()
-    with theirs:
+    with ExitStack() as stack:
+        pairs = [socket.socketpair() for _ in range(slots)]
+        theirs = [stack.enter_context(end).fileno() for _, end in pairs]
         popen = subprocess.Popen(
-            [*command, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment()
+            [*command, *map(str, theirs)], pass_fds=theirs, stdin=subprocess.DEVNULL, env=_environment()
         )
-    return Process(popen=popen, link=ours)
+    return Process(popen=popen, links=[ours for ours, _ in pairs])
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sluice_predictor.artifact import Artifact, ArtifactError
 from sluice_predictor.engine.channel import Load, Loaded, LoadFailed, Ran
+from sluice_predictor.engine.cpus import engine_slots
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.link import Link
 from sluice_predictor.engine.process import COMMAND, Process, start_process
@@ -36,7 +37,7 @@ class StartOptions:
     """How the engine is started.
 
     `threads` is the number of CPUs it may use, `stuck_after` the seconds a batch may take before the process is
-    killed. `process` is one that was started beforehand, to be used first.
+    killed. `process` is one that was started beforehand, for as many slots, to be used first.
     """
 
     precision: Precision = "fp32"
@@ -62,7 +63,7 @@ class Supervisor:
         options: StartOptions,
         *,
         on_up: Callable[[Link, Description], None],
-        on_ran: Callable[[Ran], None],
+        on_ran: Callable[[int, Ran], None],
         on_down: Callable[[], None],
     ) -> None:
         """Prepare; nothing is started yet."""
@@ -78,7 +79,7 @@ class Supervisor:
         Raises:
             EngineFailedError: the version cannot be loaded.
         """
-        first = await self._load(artifact, self._options.process or start_process(self._options.command))
+        first = await self._load(artifact, self._options.process or self._start_process())
         self._on_up(first.link, first.description)
         self._keeper = asyncio.create_task(self._keep(first, verify_again))
 
@@ -119,16 +120,19 @@ class Supervisor:
             await asyncio.sleep(delay)
             try:
                 artifact = await asyncio.to_thread(verify_again)
-                return await self._load(artifact, start_process(self._options.command))
+                return await self._load(artifact, self._start_process())
             except (ArtifactError, EngineFailedError) as error:
                 reason = str(error)
                 log.error("%s", reason)
             delay = max(_FIRST_DELAY, 2 * delay)
         raise EngineFailedError(f"the engine cannot be started any more: {reason}")
 
+    def _start_process(self) -> Process:
+        return start_process(self._options.command, slots=engine_slots(self._options.threads))
+
     async def _load(self, artifact: Artifact, process: Process) -> _Loaded:
         """Have the process load a version that was just verified."""
-        link = await Link.over(process.link, on_ran=self._on_ran, stuck_after=self._options.stuck_after)
+        link = await Link.over(process.links, on_ran=self._on_ran, stuck_after=self._options.stuck_after)
         link.load(Load(artifact=artifact, precision=self._options.precision, threads=self._options.threads))
         outcome = None
         try:
