@@ -120,14 +120,17 @@ class Metrics:
         self._start_at_zero(labels)
 
     def _start_at_zero(self, labels: Iterable[str]) -> None:
-        for protocol in Protocol:
-            for code in _EXPECTED_CODES:
-                self._requests.labels(protocol, str(code), Traffic.LIVE)
-        self._duration.labels(Traffic.LIVE)
+        # Kept, because to find a child anew takes longer than to count with it.
+        self._by_outcome = {
+            (protocol, code, Traffic.LIVE): self._requests.labels(protocol, str(code), Traffic.LIVE)
+            for protocol in Protocol
+            for code in _EXPECTED_CODES
+        }
+        self._by_traffic = {Traffic.LIVE: self._duration.labels(Traffic.LIVE)}
         self._by_label = {label: self._predictions.labels(label) for label in islice(labels, MAX_LABELS)}
         self._other_labels = self._predictions.labels(OTHER_LABELS)
-        for edge in (*map(str, TOKEN_BINS), "+Inf"):
-            self._input_bin.labels("tokens", edge)
+        edges = (*map(str, TOKEN_BINS), "+Inf")
+        self._by_bin = {edge: self._input_bin.labels("tokens", edge) for edge in edges}
 
     def loaded(self, *, model: str, version: str, digest: str, engine: str, precision: str, seconds: float) -> None:
         """Say which version this process serves and how long it took to load."""
@@ -136,8 +139,9 @@ class Metrics:
 
     def request(self, *, protocol: Protocol, code: int, traffic: Traffic, seconds: float) -> None:
         """Count one inference request that has its answer."""
-        self._requests.labels(protocol, str(code), traffic).inc()
-        self._duration.labels(traffic).observe(seconds)
+        outcome = (protocol, code, traffic)
+        (self._by_outcome.get(outcome) or self._requests.labels(protocol, str(code), traffic)).inc()
+        (self._by_traffic.get(traffic) or self._duration.labels(traffic)).observe(seconds)
 
     def answers(self, answers: Sequence[Answer], *, traffic: Traffic) -> None:
         """Count what the model saw and said."""
@@ -147,7 +151,7 @@ class Metrics:
             for label, score in answer.labels:
                 self._by_label.get(label, self._other_labels).inc()
                 self._score.observe(score)
-            self._input_bin.labels("tokens", token_bin(answer.tokens)).inc()
+            self._by_bin[token_bin(answer.tokens)].inc()
 
     def events_sent(self, events: int) -> None:
         """So many prediction events were taken by whom they are for."""
