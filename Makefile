@@ -77,6 +77,11 @@ generate: $(UV) ## Write the generated files anew.
 soak: cluster images models ## What takes longer than a test may: the story again and again, the operator killed at random moments.
 	@$(RUN) pytest -m soak
 
+.PHONY: bench-predictor
+bench-predictor: models ## Measure the predictor beside four other servers, about 25 minutes on a quiet machine; keep the result in docs/.
+	@$(RUN) python -m hack.bench.predictor
+	@$(RUN) python -m hack.bench.predictor --write-docs
+
 .PHONY: picture
 picture: $(UV) ## Run the demo and keep its picture for the README.
 	@$(RUN) python -m hack.demo --picture docs/demo.svg

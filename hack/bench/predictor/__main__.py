@@ -11,24 +11,23 @@ import dataclasses
 import json
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
 from hack.bench.predictor import docs
-from hack.bench.predictor.elsewhere import IMAGE, SOAK, figure
+from hack.bench.predictor.elsewhere import image_mb, soak_growth_mb
 from hack.bench.predictor.environment import environment
-from hack.bench.predictor.figures import Found, figures
+from hack.bench.predictor.figures import figures
 from hack.bench.predictor.plot import draw
 from hack.bench.predictor.prepare import Prepared, prepare
 from hack.bench.predictor.report import show
 from hack.bench.predictor.running import BenchError
-from hack.bench.predictor.story import FULL, QUICK, Pace, Story
+from hack.bench.predictor.story import FULL, QUICK, Story
 from hack.cluster.errors import BusyError
 from hack.cluster.paths import default_paths
-from hack.cluster.steps import only_one
+from hack.cluster.steps import only_one, write_whole
 
 PATHS = default_paths()
 OUTPUT = Path("build/bench")
@@ -41,7 +40,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m hack.bench.predictor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the numbers mean little")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="for working on the benchmark itself: every step, too short for its numbers to mean anything",
+    )
     parser.add_argument("--write-docs", action="store_true", help="measure nothing: put the last run into docs/")
     arguments = parser.parse_args()
     if arguments.write_docs:
@@ -50,52 +53,45 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with only_one(PATHS.cache / "bench.lock"):
-            return _measure(console, QUICK if arguments.quick else FULL)
+            return _measure(console, quick=arguments.quick)
     except BusyError:
         print("bench: another run is at work on this machine; wait for it", file=sys.stderr)
         return 4
     except KeyboardInterrupt:
-        console.print("\nstopped; all servers are ended, what was built stays")
+        print("\nstopped: no server runs any more, what was built stays", file=sys.stderr)
         return 130
     except (BenchError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
 
 
-def _measure(console: Console, pace: Pace) -> int:
+def _measure(console: Console, *, quick: bool) -> int:
     prepared = prepare(PATHS, console)
-    began = time.monotonic()
-
-    def announce(line: str) -> None:
-        console.print(f"{time.monotonic() - began:6.0f} s  {line}")
-
-    story = Story(prepared, pace=pace, output=OUTPUT / NAME, announce=announce)
-    failure = None
+    name = f"{NAME}-quick" if quick else NAME
+    story = Story(prepared, pace=QUICK if quick else FULL, output=OUTPUT / name, announce=console.print)
     try:
         story.play()
-    except BenchError as error:
-        failure = error
-    found = dataclasses.replace(
-        story.found(), soak_growth_mb=figure(SOAK, "soak_growth_mb"), image_mb=figure(IMAGE, "image_mb")
-    )
-    _write(found, prepared)
-    show(console, rows=found.rows, agreements=found.agreements, figures=figures(found))
-    console.print(f"\nfigures: {OUTPUT / NAME}.json   picture: {OUTPUT / NAME}.svg")
-    if failure is not None:
-        raise failure
+    except (BenchError, KeyboardInterrupt):
+        _keep(console, story, prepared, path=OUTPUT / f"{name}-partial.json")
+        raise
+    _keep(console, story, prepared, path=OUTPUT / f"{name}.json")
     return 0
 
 
-def _write(found: Found, prepared: Prepared) -> None:
+def _keep(console: Console, story: Story, prepared: Prepared, *, path: Path) -> None:
+    """Write down and show what was found."""
+    found = dataclasses.replace(story.found(), soak_growth_mb=soak_growth_mb(PATHS), image_mb=image_mb(PATHS))
     summary = {
         "figures": figures(found),
         "environment": environment(prepared.peers),
         "rows": [dataclasses.asdict(row) for row in found.rows],
         "agreements": [dataclasses.asdict(one) for one in found.agreements],
+        "starts": dict(found.starts),
     }
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    (OUTPUT / f"{NAME}.json").write_text(json.dumps(summary, indent=2) + "\n")
-    draw(found.rows, OUTPUT / f"{NAME}.svg")
+    write_whole(path, json.dumps(summary, indent=2) + "\n")
+    draw(found, path.with_suffix(".svg"))
+    show(console, found)
+    console.print(f"\nfigures: {path}   picture: {path.with_suffix('.svg')}")
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

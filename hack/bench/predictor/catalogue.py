@@ -57,7 +57,13 @@ BENTOML = Kind(
     in_peers=True,
     env={"BENTOML_DO_NOT_TRACK": "1", "BENCH_MODEL_NAME": MODEL},
 )
-SLUICE = Kind("sluice", "Sluice", ("sluice_predictor", *_VERSION, "--grpc_port", "{other_port}"), names_all=True)
+# Ended at once, for no gateway has to hear of it: nothing else differs from its defaults.
+SLUICE = Kind(
+    "sluice",
+    "Sluice",
+    ("sluice_predictor", *_VERSION, "--grpc_port", "{other_port}", "--lameduck_seconds", "0"),
+    names_all=True,
+)
 ALL = (KSERVE, FASTAPI, LITSERVE, BENTOML, SLUICE)
 
 KSERVE_CONSTANT = Kind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Crowd:
 
     async def ask(self) -> Counter[str]:
         """Have all ask; count what they get, by status or by the name of the error that there was instead."""
+        _allow_connections(self.clients)
         outcomes: Counter[str] = Counter()
         began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
@@ -59,3 +61,9 @@ async def errors(server: Running, *, bodies: Sequence[bytes], seconds: float) ->
     """How many requests of a crowd were not answered 200."""
     outcomes = await Crowd(server.url, bodies, seconds).ask()
     return outcomes.total() - outcomes["200"]
+
+
+def _allow_connections(count: int) -> None:
+    """Let this process open as many, beside what it has open: the default of a shell can be as low as 1,024."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(most, 2 * count)), most))

@@ -1,4 +1,4 @@
-"""Puts the last run into docs/benchmarks/: its table between two marks of the page, its JSON and its picture."""
+"""Puts the last run into docs/benchmarks/: its tables between two marks of the page, beside it its JSON and picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hack.bench.predictor.report import BOUNDS, COLUMNS, TITLES, cells_of
+from hack.bench.predictor.agreement import Agreement
+from hack.bench.predictor.figures import Figures, Found
+from hack.bench.predictor.report import BOUNDS, COLUMNS, TITLES, agreements, cells_of, disturbance
 from hack.bench.predictor.results import Row
 
 PAGE = Path("docs/benchmarks/predictor.md")
@@ -28,7 +30,7 @@ def write(summary: Path) -> int:
 
 
 def filled(page: str, summary: Mapping[str, Any]) -> str:
-    """Return the page with a run's tables between its marks.
+    """Return the page with a run's results between its marks.
 
     Raises:
         ValueError: The page has no marks.
@@ -37,28 +39,69 @@ def filled(page: str, summary: Mapping[str, Any]) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{PAGE}: no {BEGIN} … {END}")
-    rows = [Row(**row) for row in summary["rows"]]
-    parts = (_machine(summary["environment"]), _figures(summary["figures"]), _rows(rows))
-    return f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n" + "\n\n".join(_parts(summary)) + f"\n\n{END}{after}"
+
+
+def _parts(summary: Mapping[str, Any]) -> list[str]:
+    found = Found(
+        rows=[Row(**row) for row in summary["rows"]],
+        agreements=[Agreement(**one) for one in summary["agreements"]],
+        starts=summary["starts"],
+    )
+    parts = [
+        _machine(summary["environment"]),
+        f"![Throughput, latency, CPU, memory and start of five servers]({PAGE.with_suffix('.svg').name})",
+        _figures(summary["figures"]),
+        _shortfalls(summary["figures"]),
+        _rows(found.rows),
+        disturbance(found.rows),
+        "From a server's start to its first answer, seconds: " + _starts(found.starts) + ".",
+        "\n".join(f"- {line}" for line in agreements(found)),
+    ]
+    return [part for part in parts if part]
 
 
 def _machine(environment: Mapping[str, Any]) -> str:
-    versions = {**environment["versions"], **environment["versions_of_others"]}
-    named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    """The environment: the versions of the other servers' one only where it differs from ours."""
+    ours, others = environment["versions"], environment["versions_of_others"]
+    named = _named(ours)
+    apart = _named({name: version for name, version in others.items() if ours.get(name) != version})
     return (
         f"{environment['cores']} cores, {environment['processor']} (family/model {environment['processor_family']}; "
-        f"{', '.join(environment['processor_flags'])}), {environment['memory_gb']:.0f} GB, "
-        f"Python {environment['python']}, {named}."
+        f"{', '.join(environment['processor_flags'])}), {environment['memory_gb']:.0f} GB, {environment['system']}, "
+        f"Python {environment['python']}, {named}; in the environment of the others {apart}."
     )
 
 
-def _figures(figures: Mapping[str, float | None]) -> str:
+def _named(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def _figures(figures: Figures) -> str:
     lines = ["| figure | value | must be |", "|---|---:|---|"]
     for name, value in figures.items():
         bound = BOUNDS.get(name)
         shown = "not measured" if value is None else f"{value:g}"
         lines.append(f"| `{name}` | {shown} | {bound or ''} |")
     return "\n".join(lines)
+
+
+def _shortfalls(figures: Figures) -> str:
+    """What misses its target, and what was not measured."""
+    missed = [
+        f"`{name}` is {figures[name]:g} and must be {bound}"
+        for name, bound in BOUNDS.items()
+        if figures.get(name) is not None and not bound.holds(figures[name])
+    ]
+    unknown = [f"`{name}`" for name, value in figures.items() if value is None]
+    said = (
+        "**Falls short:** " + "; ".join(missed) + "." if missed else "Every figure that was measured is as it must be."
+    )
+    return said + (f" Not measured: {', '.join(unknown)}." if unknown else "")
+
+
+def _starts(starts: Mapping[str, float]) -> str:
+    return ", ".join(f"{TITLES[key]} {seconds:.1f}" for key, seconds in starts.items())
 
 
 def _rows(rows: Sequence[Row]) -> str:

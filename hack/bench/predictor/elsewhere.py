@@ -1,17 +1,31 @@
-"""Figures that other commands leave under build/: the soak's and the image's."""
+"""Figures that other commands leave under build/: the soak's, and the size of the predictor's image."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-SOAK = Path("build/bench/predictor-soak.json")
-IMAGE = Path("build/bench/predictor-image.json")
+from hack.cluster.paths import Paths
+
+_SOAK = "build/bench/predictor-soak.json"
 
 
-def figure(path: Path, name: str) -> float | None:
-    """Return a figure out of a summary; None if the command that writes it was not run."""
+def soak_growth_mb(paths: Paths) -> float | None:
+    """Return what `make soak` found; None if it was not run."""
+    found = _read(paths.checkout / _SOAK)
+    return None if found is None else float(found["figures"]["soak_growth_mb"])
+
+
+def image_mb(paths: Paths) -> float | None:
+    """Return what `make images` found; None if it was not run."""
+    found = _read(paths.image_figures)
+    return None if found is None else float(found["image_mb"])
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object; None if there is no such file."""
     if not path.exists():
         return None
-    value: float | None = json.loads(path.read_text())["figures"][name]
-    return value
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found

@@ -13,6 +13,7 @@ from examples.sms.messages import stream
 BENCH_SEED = 2
 CALIBRATION_SEED = 3
 CALIBRATION_TEXTS = 64
+CALIBRATION = "calibration.txt"
 LOAD_TEXTS = 2000
 _FILE = "reference.json"
 

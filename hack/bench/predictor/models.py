@@ -5,14 +5,13 @@ in messages of each label. So what the layers pass on tells the labels apart, as
 layer fitted to it answers with probabilities spread as such a model's are. With nothing but noise all texts would get
 nearly the same answer, and whether a precision changes answers could not be seen.
 
-`python -m hack.bench.predictor.models SIZE DIRECTORY` makes one: `model/`, a packed version, and `reference.json`.
+`python -m hack.bench.predictor.models SIZE DIRECTORY` makes one: `model/`, `reference.json` and `calibration.txt`.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +27,14 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 from examples.sms.catalogue import LABELS
 from examples.sms.messages import Message, stream
 from examples.sms.tokenizer import NORMALIZER, PRE_TOKENIZER, train_tokenizer
-from hack.bench.predictor.inputs import CALIBRATION_SEED, CALIBRATION_TEXTS, Reference, bench_texts, write_reference
+from hack.bench.predictor.inputs import (
+    CALIBRATION,
+    CALIBRATION_SEED,
+    CALIBRATION_TEXTS,
+    Reference,
+    bench_texts,
+    write_reference,
+)
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = 8000
@@ -59,7 +65,7 @@ SIZES = {
 
 
 def make(name: str, directory: Path) -> None:
-    """Make a model, pack it and write down its answers in fp32."""
+    """Make a model, and write down its answers in fp32 and the texts to calibrate it with."""
     torch.manual_seed(0)
     size = SIZES[name]
     messages = list(itertools.islice(stream(TRAINING_SEED), TRAINING_MESSAGES))
@@ -72,7 +78,7 @@ def make(name: str, directory: Path) -> None:
     texts = bench_texts(size.reference_texts)
     probabilities = _forward(network, tokenizer, texts, pooled=False).softmax(dim=-1)
     write_reference(Reference(texts=texts, labels=LABELS, probabilities=probabilities.tolist()), directory)
-    _pack(name, model)
+    _write_calibration(directory)
 
 
 def _tokenizer(messages: Sequence[Message]) -> PreTrainedTokenizerFast:
@@ -149,22 +155,11 @@ def _forward(network: Any, tokenizer: PreTrainedTokenizerFast, texts: Sequence[s
     return torch.stack(rows).clone()
 
 
-def _pack(name: str, directory: Path) -> None:
-    """Pack as a user does, with texts on which a faster precision must answer the same."""
-    texts = directory.parent / "calibration.txt"
+def _write_calibration(directory: Path) -> None:
+    """Write the texts on which a faster precision must answer the same, one a line."""
     chosen = itertools.islice(stream(CALIBRATION_SEED), CALIBRATION_TEXTS)
-    texts.write_text("".join(" ".join(message.text.split()) + "\n" for message in chosen))
-    words: list[str | Path] = [
-        "pack",
-        directory,
-        "--model",
-        name,
-        "--version",
-        "1.0.0",
-        "--task",
-        "text-classification",
-    ]
-    subprocess.run([sys.executable, "-m", "sluice_predictor", *words, "--calibration", texts], check=True)
+    lines = (" ".join(message.text.split()) + "\n" for message in chosen)
+    (directory / CALIBRATION).write_text("".join(lines))
 
 
 if __name__ == "__main__":

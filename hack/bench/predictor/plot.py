@@ -1,4 +1,4 @@
-"""Draws the run: throughput on both models, latency at half load, and what becomes of twice the peak."""
+"""Draws the run: throughput on both models, and what it costs: latency at half load, CPU, memory and start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hack.bench.predictor.figures import BERT_CLIENTS, HALF_LOAD, MODEL_CLIENTS, closed
+from hack.bench.predictor.figures import BERT_CLIENTS, HALF_LOAD, MODEL_CLIENTS, Found, closed
 from hack.bench.predictor.report import TITLES
 from hack.bench.predictor.results import Row
 
@@ -24,33 +24,45 @@ ORDER = tuple(TITLES)
 WIDTH = 0.8
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Write the picture as SVG: text as text, and the same bytes for the same rows."""
+def draw(found: Found, path: Path) -> None:
+    """Write the picture as SVG: text as text, and the same bytes for the same results."""
     with mpl.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
     ):
-        figure = Figure(figsize=(9, 6.2), layout="constrained", facecolor="white")
-        grid = figure.add_gridspec(2, 3)
-        throughput = figure.add_subplot(grid[0, :2])
-        bert = figure.add_subplot(grid[0, 2])
-        tail, memory, cpu = (figure.add_subplot(grid[1, column]) for column in range(3))
-        _groups(throughput, rows, {closed("minilm", n): f"{n} at once" for n in MODEL_CLIENTS})
-        throughput.set_title("MiniLM-size model, requests/s", loc="left")
-        _groups(bert, rows, {closed("bert", BERT_CLIENTS): f"{BERT_CLIENTS} at once"})
-        bert.set_title("BERT-base-size model, requests/s", loc="left")
-        _bars(tail, {row.server: row.p99_ms or 0.0 for row in rows if row.cell == HALF_LOAD}, "{:.0f}")
-        tail.set_title("p99 at half of KServe's peak, ms", loc="left")
-        eight = [row for row in rows if row.cell == closed("minilm", 8)]
-        _bars(memory, {row.server: row.rss_mb for row in eight}, "{:,.0f}")
-        memory.set_title("memory, MB", loc="left")
-        _bars(cpu, {row.server: row.cpu_ms for row in eight}, "{:.1f}")
-        cpu.set_title("CPU per request, 8 at once, ms", loc="left")
-        figure.legend(*throughput.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-        for axes in (throughput, bert, tail, memory, cpu):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.margins(y=0.12)
+        figure = Figure(figsize=(10, 6.4), layout="constrained", facecolor="white")
+        grid = figure.add_gridspec(2, 4)
+        throughput, bert = figure.add_subplot(grid[0, :3]), figure.add_subplot(grid[0, 3])
+        _groups(throughput, found.rows, {closed("minilm", clients): f"{clients} at once" for clients in MODEL_CLIENTS})
+        _groups(bert, found.rows, {closed("bert", BERT_CLIENTS): f"{BERT_CLIENTS} at once"})
+        _title(throughput, "Throughput, MiniLM-size model", "requests/s")
+        _title(bert, "Throughput, BERT-base size", "requests/s")
+        for column, (title, unit, form, values) in enumerate(_costs(found)):
+            axes = figure.add_subplot(grid[1, column])
+            _bars(axes, values, form)
+            _title(axes, title, unit)
+        handles, labels = throughput.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(ORDER), frameon=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "Predictors compared"})
+
+
+def _costs(found: Found) -> tuple[tuple[str, str, str, Mapping[str, float]], ...]:
+    """Title, unit, form of a number and the value of each server, for each of the small panels."""
+    eight = [row for row in found.rows if row.cell == closed("minilm", 8)]
+    tail = {row.server: row.p99_ms for row in found.rows if row.cell == HALF_LOAD and row.p99_ms is not None}
+    return (
+        ("p99 at half of KServe's peak", "ms", "{:,.0f}", tail),
+        ("CPU per request, 8 at once", "ms", "{:.1f}", {row.server: row.cpu_ms for row in eight}),
+        ("Memory, 8 at once", "MB", "{:,.0f}", {row.server: row.rss_mb for row in eight}),
+        ("Start to first answer", "s", "{:.1f}", found.starts),
+    )
+
+
+def _title(axes: Axes, title: str, unit: str) -> None:
+    axes.set_title(title, loc="left", fontsize=9)
+    axes.set_ylabel(unit)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(y=0.12)
 
 
 def _groups(axes: Axes, rows: Sequence[Row], cells: Mapping[str, str]) -> None:
@@ -80,3 +92,4 @@ def _bars(axes: Axes, values: Mapping[str, float], form: str) -> None:
     )
     axes.bar_label(bars, fmt=form, fontsize=7, padding=1)
     axes.set_xticks([])
+    axes.set_xlim(-0.6, len(ORDER) - 0.4)

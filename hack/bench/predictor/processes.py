@@ -1,8 +1,10 @@
-"""What the kernel knows: CPU time and memory of a server's processes, and how busy the machine is with others."""
+"""What the kernel knows: a server's processes, their CPU time, and how busy the machine is with others."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 _HZ = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _PROC = Path("/proc")
 
 
@@ -37,13 +38,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return ticks / _HZ
 
 
-def rss_mb(pids: Iterable[int]) -> float:
-    """Resident memory of the processes, what they share counted for each."""
-    pages = 0
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to those of the processes that have not ended."""
     for pid in pids:
-        if fields := _fields(pid):
-            pages += int(fields[21])
-    return pages * _PAGE / 1e6
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Window:

@@ -32,6 +32,7 @@ class Load:
 
     Attributes:
         requests: All that were sent.
+        sent_per_s: How many each second.
         ok_per_s: Requests answered 200 each second.
         codes: Requests by status; 0 stands for no answer.
         p50_ms: Median latency of those answered 200; None if there are none. p95_ms and p99_ms alike.
@@ -42,6 +43,7 @@ class Load:
     """
 
     requests: int
+    sent_per_s: float
     ok_per_s: float
     codes: Mapping[int, int]
     p50_ms: float | None
@@ -83,6 +85,7 @@ def summarise(hits: Sequence[Hit]) -> Load:
     latencies = [hit.latency for hit in good]
     return Load(
         requests=len(hits),
+        sent_per_s=len(hits) / (ended - began) if ended > began else 0.0,
         ok_per_s=inside / (ended - began) if ended > began else 0.0,
         codes=dict(Counter(hit.code for hit in hits)),
         p50_ms=percentile_ms(latencies, 50),
@@ -106,10 +109,12 @@ class Row:
     """A server in one cell of the table: medians over the repeats.
 
     Attributes:
-        cell: What was done, such as `minilm closed 8`.
+        cell: What was done, such as `minilm c8`.
         offered_per_s: Rate of an open loop; None for a closed one.
+        sent_per_s: What was really sent: less, if the generator could not keep up.
         errors: Requests of all repeats that were neither answered 200 nor refused with 429 or 503.
         refused: Requests of all repeats that were refused.
+        rss_mb: Memory after the load, as `memory.py` counts it; the greatest of the repeats.
         foreign: The greatest of the repeats.
         repeats_per_s: Each repeat's rate of right answers.
     """
@@ -117,6 +122,7 @@ class Row:
     cell: str
     server: str
     offered_per_s: float | None
+    sent_per_s: float
     ok_per_s: float
     p50_ms: float | None
     p95_ms: float | None
@@ -128,7 +134,6 @@ class Row:
     cpu_ms: float
     generator_cpu_ms: float
     rss_mb: float
-    start_to_ready_s: float
     foreign: float
     repeats_per_s: Sequence[float]
 
@@ -139,7 +144,6 @@ def merge(
     cell: str,
     server: str,
     rss_mb: float,
-    start_to_ready_s: float,
     offered_per_s: float | None = None,
 ) -> Row:
     """Return the medians of at least one run."""
@@ -154,6 +158,7 @@ def merge(
         cell=cell,
         server=server,
         offered_per_s=None if offered_per_s is None else round(offered_per_s, 1),
+        sent_per_s=round(median(load.sent_per_s for load in loads), 2),
         ok_per_s=round(median(load.ok_per_s for load in loads), 2),
         p50_ms=middle(load.p50_ms for load in loads),
         p95_ms=middle(load.p95_ms for load in loads),
@@ -165,7 +170,6 @@ def merge(
         cpu_ms=round(median(load.cpu_ms for load in loads), 3),
         generator_cpu_ms=round(median(load.generator_cpu_ms for load in loads), 3),
         rss_mb=round(rss_mb, 1),
-        start_to_ready_s=round(start_to_ready_s, 2),
         foreign=round(max(load.foreign for load in loads), 3),
         repeats_per_s=[round(load.ok_per_s, 1) for load in loads],
     )

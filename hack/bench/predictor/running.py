@@ -1,26 +1,34 @@
-"""A server in processes of its own: started, asked until it answers, and ended whatever happens."""
+"""Servers in processes of their own: started one by one, stopped while others are asked, ended whatever happens.
+
+A server that waits is not idle: threads of OpenMP spin, queues are polled, heartbeats are sent. So all but the one that
+is asked are stopped by SIGSTOP, which costs them nothing but the time.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hack.bench.predictor.catalogue import PATH, Kind
 from hack.bench.predictor.inputs import request_body
-from hack.bench.predictor.processes import cpu_seconds, family, rss_mb
+from hack.bench.predictor.memory import resident_mb
+from hack.bench.predictor.processes import cpu_seconds, family, send
 
 START_TIMEOUT_S = 180.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 15.0
 _POLL_S = 0.05
 _FIRST_PORT = 19300
+_OK = 200
+_NOT_YET = (404, 500, 502, 503, 504)
+"""What a server may say that listens before it has loaded its model."""
 
 
 class BenchError(Exception):
@@ -54,12 +62,21 @@ class Running:
         return cpu_seconds(self.pids())
 
     def rss_mb(self) -> float:
-        return rss_mb(self.pids())
+        return resident_mb(self.pids())
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Let it run while the block does."""
+        send(self.pids(), signal.SIGCONT)
+        try:
+            yield
+        finally:
+            send(self.pids(), signal.SIGSTOP)
 
 
 @contextlib.contextmanager
 def running(kinds: Sequence[Kind], *, model: Path, peers: Path, logs: Path) -> Iterator[list[Running]]:
-    """Run servers while the block runs, started one after the other.
+    """Have servers while the block runs, each started alone, and asleep until it is woken.
 
     Args:
         kinds: Which.
@@ -71,57 +88,79 @@ def running(kinds: Sequence[Kind], *, model: Path, peers: Path, logs: Path) -> I
         BenchError: One does not start; the message names its log.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        found = []
-        for place, kind in enumerate(kinds):
-            port = _FIRST_PORT + 10 * place
-            found.append(stack.enter_context(_one(kind, port=port, model=model, peers=peers, logs=logs)))
-        yield found
-
-
-@contextlib.contextmanager
-def _one(kind: Kind, *, port: int, model: Path, peers: Path, logs: Path) -> Iterator[Running]:
-    log = logs / f"{kind.key}.log"
-    began = time.monotonic()
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            kind.command(peers=peers, port=port, model=model),
-            env=kind.environment(model),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    processes: list[subprocess.Popen[bytes]] = []
+    found: list[Running] = []
     try:
-        while not _answers(f"http://127.0.0.1:{port}{PATH}"):
-            if process.poll() is not None:
-                raise BenchError(f"{kind.title} ended as it started: see {log}")
-            if time.monotonic() - began > START_TIMEOUT_S:
-                raise BenchError(f"{kind.title} does not answer after {START_TIMEOUT_S:.0f} s: see {log}")
-            time.sleep(_POLL_S)
-        yield Running(kind=kind, port=port, pid=process.pid, start_to_ready_s=time.monotonic() - began)
+        for place, kind in enumerate(kinds):
+            port, log = _FIRST_PORT + 10 * place, logs / f"{kind.key}.log"
+            _check_free(port)
+            began = time.monotonic()
+            processes.append(_start(kind.command(peers=peers, port=port, model=model), kind.environment(model), log))
+            _wait_until_right(kind, processes[-1], port=port, log=log)
+            seconds = time.monotonic() - began
+            found.append(Running(kind=kind, port=port, pid=processes[-1].pid, start_to_ready_s=seconds))
+            send(found[-1].pids(), signal.SIGSTOP)
+        yield found
     finally:
-        _end(process)
+        _end(processes)
 
 
-def _answers(url: str) -> bool:
+def _check_free(port: int) -> None:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BenchError(f"port {port} is taken: {error.strerror}") from error
+
+
+def _start(words: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            words, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _wait_until_right(kind: Kind, process: subprocess.Popen[bytes], *, port: int, log: Path) -> None:
+    ends = time.monotonic() + START_TIMEOUT_S
+    while (status := _status(f"http://127.0.0.1:{port}{PATH}")) != _OK:
+        if status is not None and status not in _NOT_YET:
+            raise BenchError(f"{kind.title} answers {status}: see {log}")
+        if process.poll() is not None:
+            raise BenchError(f"{kind.title} ended as it started: see {log}")
+        if time.monotonic() > ends:
+            raise BenchError(f"{kind.title} does not answer after {START_TIMEOUT_S:.0f} s: see {log}")
+        time.sleep(_POLL_S)
+
+
+def _status(url: str) -> int | None:
+    """The status of the answer to one request; None if there is none."""
     request = urllib.request.Request(  # noqa: S310  # loopback
         url, request_body(["hello"]), {"content-type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            return bool(response.status == 200)
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+        return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server to end, then end what is left of it."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_TIMEOUT_S)
-    for pid in family(process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask the servers to end, then end what is left of them; a second Ctrl-C has to wait for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        members = {pid for process in processes for pid in family(process.pid)}
+        send(members, signal.SIGCONT)
+        send([process.pid for process in processes if process.poll() is None], signal.SIGTERM)
+        ends = time.monotonic() + STOP_TIMEOUT_S
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, ends - time.monotonic()))
+        # What left its session is known from before, what was started meanwhile is found now.
+        send(members.union(*(family(process.pid) for process in processes)), signal.SIGKILL)
+        for process in processes:
+            process.wait()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -16,8 +16,8 @@ from hack.bench.predictor.results import Load, read_hits, scheduled, summarise
 from hack.bench.predictor.running import BenchError, Running
 
 TIMEOUT_S = 30
-IN_FLIGHT = 4096
-"""Most requests under way in an open loop: far beyond any server's queue, and a bound all the same."""
+IN_FLIGHT = 1024
+"""Most requests under way in an open loop, and so most connections: twice what our queue holds before it refuses."""
 
 
 @dataclass(frozen=True, slots=True)
