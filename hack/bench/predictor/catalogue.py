@@ -33,10 +33,10 @@ class Kind:
     env: Mapping[str, str] = field(default_factory=dict)
     names_all: bool = False
 
-    def command(self, *, peers: Path, port: int, model: Path) -> list[str]:
-        """Return its command line."""
+    def command(self, *, peers: Path, ports: tuple[int, int], model: Path) -> list[str]:
+        """Return its command line; of its ports the second is for gRPC."""
         python = str(peers / "bin" / "python") if self.in_peers else sys.executable
-        places = {"port": str(port), "other_port": str(port + 1), "model": str(model)}
+        places = {"port": ports[0], "other_port": ports[1], "model": model}
         return [python, "-m", *(word.format(**places) for word in self.words)]
 
     def environment(self, model: Path) -> dict[str, str]:

@@ -25,7 +25,6 @@ from hack.bench.predictor.processes import cpu_seconds, family, send
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 15.0
 _POLL_S = 0.05
-_FIRST_PORT = 19300
 _OK = 200
 _NOT_YET = (404, 500, 502, 503, 504)
 """What a server may say that listens before it has loaded its model."""
@@ -91,11 +90,11 @@ def running(kinds: Sequence[Kind], *, model: Path, peers: Path, logs: Path) -> I
     processes: list[subprocess.Popen[bytes]] = []
     found: list[Running] = []
     try:
-        for place, kind in enumerate(kinds):
-            port, log = _FIRST_PORT + 10 * place, logs / f"{kind.key}.log"
-            _check_free(port)
+        for kind in kinds:
+            log, ports = logs / f"{kind.key}.log", _free_ports()
+            port = ports[0]
             began = time.monotonic()
-            processes.append(_start(kind.command(peers=peers, port=port, model=model), kind.environment(model), log))
+            processes.append(_start(kind.command(peers=peers, ports=ports, model=model), kind.environment(model), log))
             _wait_until_right(kind, processes[-1], port=port, log=log)
             seconds = time.monotonic() - began
             found.append(Running(kind=kind, port=port, pid=processes[-1].pid, start_to_ready_s=seconds))
@@ -105,13 +104,9 @@ def running(kinds: Sequence[Kind], *, model: Path, peers: Path, logs: Path) -> I
         _end(processes)
 
 
-def _check_free(port: int) -> None:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise BenchError(f"port {port} is taken: {error.strerror}") from error
+def _free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _start(words: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
