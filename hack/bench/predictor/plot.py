@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.predictor.figures import BERT_CLIENTS, HALF_LOAD, MODEL_CLIENTS, Found, closed
 from hack.bench.predictor.report import TITLES
@@ -29,7 +30,7 @@ def draw(found: Found, path: Path) -> None:
     with mpl.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
     ):
-        figure = Figure(figsize=(10, 6.4), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(10, 6.4), layout=ConstrainedLayoutEngine(h_pad=0.12), facecolor="white")
         grid = figure.add_gridspec(2, 4)
         throughput, bert = figure.add_subplot(grid[0, :3]), figure.add_subplot(grid[0, 3])
         _groups(throughput, found.rows, {closed("minilm", clients): f"{clients} at once" for clients in MODEL_CLIENTS})
