@@ -94,7 +94,9 @@ class _Slot(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def send(self, message: Message) -> None:
-        self._transport.write(encode(message))
+        # A process that is gone already is told nothing; its end is being reported.
+        if not self._transport.is_closing():
+            self._transport.write(encode(message))
 
     def abort(self) -> None:
         self._transport.abort()
