@@ -9,9 +9,9 @@ def processes(parent: int) -> list[int]:
     return [parent, *(below for child in children for below in processes(int(child)))]
 
 
-def resident(parent: int) -> int:
-    """Bytes that a process and all below it hold now."""
-    return sum(_bytes(pid, "VmRSS") for pid in processes(parent))
+def resident(pid: int) -> int:
+    """Bytes that one process holds now."""
+    return _bytes(pid, "VmRSS")
 
 
 def peak(parent: int) -> int:
