@@ -13,7 +13,7 @@ from pathlib import Path
 from kserve.model_server import parser as kserve_parser  # type: ignore[import-untyped]
 
 from sluice_predictor.events import Sink, open_sink
-from sluice_predictor.tasks.base import Precision
+from sluice_predictor.tasks.base import PrecisionSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Settings:
     model_dir: Path
     model_version: str | None
     digest: str | None
-    precision: Precision
+    precision: PrecisionSetting
     http_port: int
     grpc_port: int | None
     """None if gRPC is not served."""
@@ -89,9 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--precision",
-        choices=["fp32", "bf16"],
-        default="fp32",
-        help="What the network computes with; bf16 is faster where the CPU has it, and less exact.",
+        choices=["auto", "fp32", "bf16", "int8"],
+        default="auto",
+        help="What the network computes with; auto is the fastest that reproduces the version's calibration.",
     )
     add("--max_waiting", type=_count, default=512, help="Texts that may wait before requests get a 503.")
     add("--request_timeout_seconds", type=_seconds, default=60.0, help="After it a request gets a 504.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice_predictor.artifact import Artifact
-from sluice_predictor.tasks.base import Answer, Description, InputProblem, Parameters, Precision
+from sluice_predictor.tasks.base import Answer, Description, InputProblem, Parameters, PrecisionSetting
 
 _LENGTH = struct.Struct("!I")
 
@@ -24,7 +24,7 @@ class Load:
     """To the engine: load this verified version. `threads` is the number of CPUs it may use."""
 
     artifact: Artifact
-    precision: Precision
+    precision: PrecisionSetting
     threads: int
 
 

@@ -30,7 +30,8 @@ from sluice_predictor.engine.channel import (
     encode,
     plain,
 )
-from sluice_predictor.tasks.base import Item, Precision, Task
+from sluice_predictor.logs import configure_logs
+from sluice_predictor.tasks.base import Item, PrecisionSetting, Task
 
 Received = TypeVar("Received", Load, Run)
 
@@ -38,12 +39,13 @@ Received = TypeVar("Received", Load, Run)
 class LoadTask(Protocol):
     """The function `sluice_predictor.tasks.load_task`."""
 
-    def __call__(self, artifact: Artifact, *, precision: Precision, threads: int) -> Task: ...
+    def __call__(self, artifact: Artifact, *, precision: PrecisionSetting, threads: int) -> Task: ...
 
 
 def main() -> NoReturn:
     """Serve the process that holds the other ends of the sockets whose numbers are the arguments."""
     child = Child([socket.socket(fileno=int(number)) for number in sys.argv[1:]])
+    configure_logs()
     # Before the version is known: importing takes longer than loading.
     import torch
 

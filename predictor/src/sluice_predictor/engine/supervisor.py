@@ -18,7 +18,7 @@ from sluice_predictor.engine.cpus import engine_slots
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.link import Link
 from sluice_predictor.engine.process import COMMAND, Process, start_process
-from sluice_predictor.tasks.base import Description, Precision
+from sluice_predictor.tasks.base import Description, PrecisionSetting
 
 _ATTEMPTS = 4
 _LOAD_SECONDS = 600
@@ -40,7 +40,7 @@ class StartOptions:
     killed. `process` is one that was started beforehand, for as many slots, to be used first.
     """
 
-    precision: Precision = "fp32"
+    precision: PrecisionSetting = "auto"
     threads: int = 1
     stuck_after: float = 120.0
     command: Sequence[str] = COMMAND

@@ -11,6 +11,7 @@ from sluice_predictor.tasks.base import (
     Output,
     Parameters,
     Precision,
+    PrecisionSetting,
     Task,
 )
 
@@ -22,22 +23,23 @@ __all__ = [
     "Output",
     "Parameters",
     "Precision",
+    "PrecisionSetting",
     "Task",
     "load_task",
 ]
 
 
-def load_task(artifact: Artifact, *, precision: Precision = "fp32", threads: int = 1) -> Task:
+def load_task(artifact: Artifact, *, precision: PrecisionSetting = "auto", threads: int = 1) -> Task:
     """Load the verified version for the task that its manifest names.
 
     Args:
         artifact: a version, verified.
-        precision: that the network runs at; `auto` is the fastest that reproduces the calibration predictions.
+        precision: that the network computes with; `auto` is the fastest that reproduces the calibration predictions.
         threads: CPUs that one forward pass may use.
 
     Raises:
-        ArtifactError: the task is unknown, a file's content is not what the task needs, or the predictions are not
-            those that the version was calibrated with; the message names the file.
+        ArtifactError: the task is unknown, a file's content is not what the task needs, the version cannot run at the
+            precision here, or its predictions are not those that it was calibrated with; the message says where.
     """
     # Imported here because torch takes seconds to import, and who only needs the types need not wait.
     from sluice_predictor.tasks.loading import load

@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
+"""What a network computes with."""
+
+PrecisionSetting = Literal["auto", "fp32", "bf16", "int8"]
+"""What is asked for; `auto` is the fastest that reproduces the version's calibration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,18 @@
-"""How a version of any task is loaded: its files are read, its network is built, its task is defined."""
+"""How a version of any task is loaded: its files are read, its task is defined, its network is made and proven."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 
-from sluice_predictor.artifact import Artifact, ArtifactError
-from sluice_predictor.networks.checkpoint import take_encoder
-from sluice_predictor.networks.floating import FloatEncoder
+from sluice_predictor.artifact import Artifact, ArtifactError, Calibration
 from sluice_predictor.tasks import embeddings, text_classification, text_entities, token_classification
-from sluice_predictor.tasks.base import Description, Precision
+from sluice_predictor.tasks.base import Description, Item, Precision, PrecisionSetting, Task
+from sluice_predictor.tasks.building import make_builder
 from sluice_predictor.tasks.loaded import LoadedTask
 from sluice_predictor.tasks.parameters import version_defaults
+from sluice_predictor.tasks.precision import choose
 from sluice_predictor.tasks.reading import blaming, read_files
-from sluice_predictor.tasks.tokens import Texts, load_tokenizer
+from sluice_predictor.tasks.tokens import Texts, Tokens, load_tokenizer
 
 TASKS = {
     "embeddings": embeddings.define,
@@ -24,14 +22,13 @@ TASKS = {
 }
 """By the name that `sluice.json` gives: a new task is a file and a line here."""
 
-_TYPES: Mapping[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-
-def load(artifact: Artifact, *, precision: Precision, threads: int) -> LoadedTask:
+def load(artifact: Artifact, *, precision: PrecisionSetting, threads: int) -> Task:
     """Load a verified version.
 
     Raises:
-        ArtifactError: a file does not hold what the task needs; the message names the file.
+        ArtifactError: a file does not hold what the task needs, or the version does not answer as its calibration
+            says; the message names the file.
     """
     define = TASKS.get(artifact.manifest.task)
     if define is None:
@@ -39,27 +36,41 @@ def load(artifact: Artifact, *, precision: Precision, threads: int) -> LoadedTas
     torch.set_num_threads(threads)
     files = read_files(artifact)
     definition = define(files)
-    if files.shape is None:
-        raise ArtifactError("config.json: an architecture that this server does not know")
-    encoder = take_encoder(files.shape, files.weights)
-    files.weights.finish()
+    builder = make_builder(files, definition)
     with blaming("tokenizer.json"):
         tokenizer = load_tokenizer(artifact.directory)
     defaults = version_defaults(
         artifact.manifest.parameters,
         definition.defaults,
-        max_tokens=files.shape.max_tokens,
+        max_tokens=builder.max_tokens,
         special_tokens=tokenizer.num_special_tokens_to_add(is_pair=False),
     )
-    return LoadedTask(
-        description=Description(engine="torch", precision=precision, outputs=definition.outputs, parameters=defaults),
-        definition=definition,
-        texts=Texts(
-            tokenizer=tokenizer,
-            defaults=defaults,
-            max_tokens=files.shape.max_tokens,
-            pad_token_id=files.shape.pad_token_id or 0,
-            offsets=definition.offsets,
-        ),
-        network=FloatEncoder(encoder, dtype=_TYPES[precision], device=torch.device("cpu")),
+    texts = Texts(
+        tokenizer=tokenizer,
+        defaults=defaults,
+        max_tokens=builder.max_tokens,
+        pad_token_id=builder.pad_token_id,
+        offsets=definition.offsets,
     )
+    calibration = artifact.manifest.calibration
+    calibration_ids = _ids(texts, calibration)
+
+    def build(at: Precision) -> Task:
+        return LoadedTask(
+            description=Description(
+                engine=builder.engine, precision=at, outputs=definition.outputs, parameters=defaults
+            ),
+            definition=definition,
+            texts=texts,
+            network=builder.build(at, calibration_ids),
+        )
+
+    return choose(build, setting=precision, faster=builder.faster, calibration=calibration)
+
+
+def _ids(texts: Texts, calibration: Calibration | None) -> list[list[int]]:
+    """Return the token ids of the calibration's texts; of those that cannot be read, none."""
+    if calibration is None:
+        return []
+    encoded = texts.encode([Item(example.instance) for example in calibration.examples])
+    return [list(text.ids) for text in encoded if isinstance(text, Tokens)]
