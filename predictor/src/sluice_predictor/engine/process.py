@@ -52,6 +52,9 @@ def _environment() -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": cpus,
         "RAYON_NUM_THREADS": cpus,
+        # Kernels that oneDNN keeps, each nearly a megabyte, and torch's calls of them, which keep a result's size each.
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+        "LRU_CACHE_CAPACITY": "8",
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         **os.environ,

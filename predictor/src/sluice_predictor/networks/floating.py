@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sluice_predictor.networks.attention import attend, embed, first_of_each, script
 from sluice_predictor.networks.families import EncoderWeights, LayerWeights
-from sluice_predictor.networks.packed import Rows, lay_out
+from sluice_predictor.networks.packed import Rows, asked, filled_up, lay_out
 from sluice_predictor.networks.weights import Linear
 
 
@@ -102,7 +102,7 @@ class FloatEncoder:
 
     def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
         """Return the last states; see `Network`."""
-        flat, lengths = lay_out(ids, vocabulary=len(self._tables[0]))
+        flat, lengths = lay_out(filled_up(ids), vocabulary=len(self._tables[0]))
         states = self._run(
             flat.to(self._device),
             lengths,
@@ -114,7 +114,7 @@ class FloatEncoder:
             self._weights.activation,
             self._packed,
         )
-        return states.cpu()
+        return asked(states, ids, rows=rows).cpu()
 
     def _laid_out(self, layer: LayerWeights) -> list[Tensor]:
         first, second = layer.attention_norm, layer.output_norm

@@ -12,6 +12,8 @@ from torch import Tensor
 Rows = Literal["all", "first"]
 """Which tokens of each text the states are wanted of; what is not wanted need not be computed."""
 
+_LEAST_STEP = 4
+
 
 class Network(Protocol):
     """An encoder at one precision; safe to use from several threads."""
@@ -41,3 +43,28 @@ def lay_out(ids: Sequence[Sequence[int]], *, vocabulary: int) -> tuple[Tensor, l
     if int(flat.max()) >= vocabulary:
         raise IndexError(f"the tokenizer made the id {int(flat.max())}; the model has {vocabulary} embeddings")
     return flat, [len(text) for text in ids]
+
+
+def filled_up(ids: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """Return the texts and, behind them, so much padding that together they have one of few numbers of tokens.
+
+    oneDNN makes code for every number of rows that it meets: that takes as long as a short text, and nearly a megabyte
+    for each matrix product. The padding is at most a sixteenth, or three tokens.
+    """
+    tokens = sum(map(len, ids))
+    missing = -tokens % max(_LEAST_STEP, 1 << tokens.bit_length() >> 5)
+    # No longer than a text, so that there are places for it.
+    longest = max(map(len, ids))
+    padding = [[0] * min(longest, missing - start) for start in range(0, missing, longest)]
+    return [*ids, *padding]
+
+
+def asked(states: Tensor, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
+    """Return the states without those of the padding.
+
+    Args:
+        states: of what `filled_up` returned for `ids`.
+        ids: the texts that were asked about.
+        rows: which tokens' states these are.
+    """
+    return states[: len(ids) if rows == "first" else sum(map(len, ids))]
