@@ -59,26 +59,26 @@ class PlainNamespace:
                 },
             }
         )
-        await self.ready(name)
-
-    async def ready(self, name: str) -> None:
         await self.cluster.kubectl(
             "wait", "--for=condition=Ready", f"inferenceservice/{name}", f"--timeout={_READY_WITHIN}"
         )
+        # KServe's word is about the first pod; its autoscaler starts the others.
+        await self._wait_for(name, f"{{.status.readyReplicas}}={replicas}")
 
     async def restart(self, name: str) -> None:
         """Replace all pods of a service, one after the other, and wait until that is done."""
         # What KServe passes on to the pods; it would undo what is written into its Deployment.
         patch = {"spec": {"predictor": {"annotations": {"restarted": "once"}}}}
         await self.cluster.kubectl("patch", "inferenceservice", name, "--type=merge", f"--patch={json.dumps(patch)}")
+        await self._wait_for(name, "{.spec.template.metadata.annotations.restarted}=once")
         deployment = f"deployment/{name}-predictor"
-        await self.cluster.kubectl(
-            "wait",
-            deployment,
-            f"--timeout={_READY_WITHIN}",
-            "--for=jsonpath={.spec.template.metadata.annotations.restarted}=once",
-        )
         await self.cluster.kubectl("rollout", "status", deployment, f"--timeout={_READY_WITHIN}")
+
+    async def _wait_for(self, name: str, path_and_value: str) -> None:
+        """Wait until a field of the service's Deployment has a value."""
+        condition = f"--for=jsonpath={path_and_value}"
+        deployment = f"deployment/{name}-predictor"
+        await self.cluster.kubectl("wait", deployment, condition, f"--timeout={_READY_WITHIN}")
 
     async def pods(self, name: str) -> dict[str, str]:
         """The service's pods that are not on their way out: image by name."""

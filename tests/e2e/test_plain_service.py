@@ -48,7 +48,7 @@ async def test_plain_service_answers_in_every_protocol(namespace: PlainNamespace
     assert label == "debit"
     assert v2.json()["model_version"] == "1.0.0"
     assert v2.json()["outputs"][0]["data"] == [label]
-    assert [output.as_string() for output in answer.outputs if output.name == "label"] == [[label]]
+    assert [output.as_numpy().tolist() for output in answer.outputs if output.name == "label"] == [[label.encode()]]
 
 
 async def test_plain_service_uses_its_namespaces_runtime(namespace: PlainNamespace) -> None:
