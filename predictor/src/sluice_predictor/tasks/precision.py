@@ -145,9 +145,9 @@ def _report(
         if isinstance(candidate, str):
             told[precision] = {"problem": candidate}
         else:
-            told[precision] = {"difference": candidate.difference}
+            told[precision] = {"difference": round(candidate.difference, 6)}
             if len(times) > 1:
-                told[precision]["batch_ms"] = next(left) * 1e3
+                told[precision]["batch_ms"] = round(next(left) * 1e3, 3)
     log.info(
         "%s reproduces the %d predictions of the calibration within %g",
         chosen,
