@@ -58,8 +58,14 @@ class Architecture:
         """
         tensors = {name: tensor.to(dtype, copy=True) for name, tensor in self.tensors.items()}
         try:
+            # Tensors of another shape are refused below, by their names.
             model, report = self.model_class.from_pretrained(
-                None, config=self.config, state_dict=tensors, dtype=dtype, output_loading_info=True
+                None,
+                config=self.config,
+                state_dict=tensors,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
             )
         except Exception as error:
             raise ArtifactError(f"model.safetensors: {_one_line(error)}") from error
@@ -103,14 +109,14 @@ def read_architecture(config: Mapping[str, Any], weights: Weights, *, class_name
 
 
 def _settle(config: Mapping[str, Any]) -> transformers.PreTrainedConfig:
-    kind = config.get("model_type")
+    kind = str(config.get("model_type"))
     for key in _REFUSED:
         if config.get(key):
             raise ArtifactError(
                 f"config.json: {key}: not served: a version brings tensors of a known architecture only"
             )
     if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        raise ArtifactError(f"config.json: model_type: {str(kind)[:64]!a} is no encoder that this server knows")
+        raise ArtifactError(f"config.json: model_type: {kind[:64]!a} is no encoder that this server knows")
     known = {key: value for key, value in config.items() if key not in _PASSED_OVER and not key.startswith("_")}
     try:
         settled = transformers.AutoConfig.for_model(**known)
