@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from examples.sms.messages import stream
@@ -29,6 +29,10 @@ class Reference:
     def expected(self, place: int) -> Mapping[str, float]:
         """Return a text's probabilities by label."""
         return dict(zip(self.labels, self.probabilities[place], strict=True))
+
+    def first(self, count: int) -> Reference:
+        """Return the part about the first texts."""
+        return replace(self, texts=self.texts[:count], probabilities=self.probabilities[:count])
 
 
 def bench_texts(count: int) -> list[str]:

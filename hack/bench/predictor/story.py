@@ -34,7 +34,8 @@ from hack.bench.predictor.vegeta import Shape, Vegeta
 
 START_S = 12.0
 """What the start of a server and its end are thought to take."""
-AGREEMENT_S = 25.0
+TEXT_S = 0.0125
+"""What one text of the comparison with the reference takes: the slower servers answer 50 to 100 a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Pace:
 
     Attributes:
         starts: How often each server is started to see how long it takes, beside the first time, which does not count.
+        texts: How many answers of each server are compared with the reference.
         patience: Longest time that the run waits for others on the machine, in all.
     """
 
@@ -53,11 +55,12 @@ class Pace:
     closed: float
     open: float
     crowd: float
+    texts: int
     patience: float
 
 
-FULL = Pace(repeats=3, starts=2, warm=3, settle=1, closed=5, open=12, crowd=24, patience=240)
-QUICK = Pace(repeats=1, starts=1, warm=1, settle=0.2, closed=2, open=3, crowd=6, patience=0)
+FULL = Pace(repeats=3, starts=2, warm=3, settle=1, closed=5, open=12, crowd=24, texts=2000, patience=240)
+QUICK = Pace(repeats=1, starts=1, warm=1, settle=0.2, closed=2, open=3, crowd=6, texts=100, patience=0)
 """For working on the benchmark itself: its numbers mean nothing."""
 
 
@@ -124,6 +127,9 @@ class Story:
     def _entry_s(self) -> float:
         return START_S + self._pace.warm
 
+    def _compare_s(self) -> float:
+        return self._pace.texts * TEXT_S
+
     def _begin(self, line: str, seconds: float) -> None:
         self._progress.begin(line, seconds=seconds)
 
@@ -156,7 +162,7 @@ class Story:
             *(self._closed(closed("minilm", clients), clients, len(catalogue.ALL)) for clients in MODEL_CLIENTS),
             self._open(HALF_LOAD, both, rate=lambda: (self.found().peak(KSERVE) or 0) / 2),
             self._open(OVERLOAD, (OURS,), rate=lambda: (self.found().peak(OURS) or 0) * 2),
-            Task(AGREEMENT_S * len(catalogue.ALL), lambda servers: self._compare(servers, directory)),
+            Task(len(catalogue.ALL) * self._compare_s(), lambda servers: self._compare(servers, directory)),
         )
         return Act("minilm", catalogue.ALL, directory / "model", tasks)
 
@@ -193,9 +199,9 @@ class Story:
         return Task(len(keys) * self._pace.repeats * self._bench.seconds(self._pace.open), ask)
 
     def _compare(self, servers: Sequence[Running], directory: Path) -> None:
-        reference = read_reference(directory)
+        reference = read_reference(directory).first(self._pace.texts)
         for server in servers:
-            self._begin(f"minilm outputs: {server.kind.title}", AGREEMENT_S)
+            self._begin(f"minilm outputs: {server.kind.title}", self._compare_s())
             with server.awake():
                 self.agreements.append(asyncio.run(agreement(server, reference)))
 

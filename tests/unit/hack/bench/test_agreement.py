@@ -47,3 +47,10 @@ def test_the_first_named_label_is_the_answer():
     found = compare([{"spam": 0.1, "ham": 0.9}, {"spam": 0.7}, {"ham": 0.51}, {"spam": 0.8}], REFERENCE, server="x")
 
     assert found.labels == 0.75
+
+
+def test_a_part_of_the_reference_keeps_texts_and_answers_together():
+    part = REFERENCE.first(2)
+
+    assert part.texts == ["a", "b"]
+    assert part.expected(1) == {"ham": 0.3, "spam": 0.7}
