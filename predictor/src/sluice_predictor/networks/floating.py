@@ -98,7 +98,8 @@ class FloatEncoder:
         self._layers = [self._laid_out(layer) for layer in weights.layers]
         norm = weights.norm
         self._tables = [self._moved(table) for table in (weights.words, weights.places, norm.weight, norm.bias)]
-        self._weights = weights
+        # Not the weights themselves: their matrices are views of files that would stay mapped into memory.
+        self._heads, self._epsilon, self._activation = weights.heads, norm.epsilon, weights.activation
 
     def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
         """Return the last states; see `Network`."""
@@ -106,12 +107,12 @@ class FloatEncoder:
         states = self._run(
             flat.to(self._device),
             lengths,
-            self._weights.heads,
+            self._heads,
             rows == "first",
             self._tables,
             self._layers,
-            self._weights.norm.epsilon,
-            self._weights.activation,
+            self._epsilon,
+            self._activation,
             self._packed,
         )
         return asked(states, ids, rows=rows).cpu()

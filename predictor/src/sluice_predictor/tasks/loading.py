@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 
 from sluice_predictor.artifact import Artifact, ArtifactError, Calibration
@@ -65,7 +67,9 @@ def load(artifact: Artifact, *, precision: PrecisionSetting, threads: int) -> Ta
             network=builder.build(at, calibration_ids),
         )
 
-    return choose(build, setting=precision, faster=builder.faster, calibration=calibration)
+    task = choose(build, setting=precision, faster=builder.faster, calibration=calibration)
+    _return_memory()
+    return task
 
 
 def _ids(texts: Texts, calibration: Calibration | None) -> list[list[int]]:
@@ -74,3 +78,10 @@ def _ids(texts: Texts, calibration: Calibration | None) -> list[list[int]]:
         return []
     encoded = texts.encode([Item(example.instance) for example in calibration.examples])
     return [list(text.ids) for text in encoded if isinstance(text, Tokens)]
+
+
+def _return_memory() -> None:
+    """Hand back to the system what is free again: glibc keeps it, as much as the weights, for the sake of who grows."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -70,8 +70,11 @@ def choose(
     """
     if calibration is None:
         precision: Precision = "fp32" if setting == "auto" else setting
-        log.info("%s; the version has no calibration to prove a precision by", precision)
-        return build(precision)
+        task = build(precision)
+        log.info(
+            "%s; the version has no calibration to prove a precision by", precision, extra={"precision": precision}
+        )
+        return task
     begun = clock()
     first = _first(build, "fp32" if setting == "auto" else setting, calibration)
     candidates: dict[Precision, _Candidate | str] = {first.precision: first}
