@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sluice_predictor.networks.attention import attend, embed, first_of_each, script
-from sluice_predictor.networks.families import Activation, EncoderWeights, LayerWeights
+from sluice_predictor.networks.families import Activation, EncoderWeights, LayerWeights, Norm
 from sluice_predictor.networks.packed import Rows, lay_out
 from sluice_predictor.networks.ranges import LayerRanges
 from sluice_predictor.networks.weights import Linear
@@ -26,6 +26,7 @@ _POST_OPERATIONS: dict[Activation, tuple[str, str]] = {
     "relu": ("relu", ""),
 }
 _GREATEST_WEIGHT = 127
+_SMALLEST = 1e-8
 
 
 def available() -> bool:
@@ -37,7 +38,10 @@ def available() -> bool:
 
 
 def _quantise(values: Tensor, scale: float, zero_point: int) -> Tensor:
-    return torch.quantize_per_tensor(values, scale, zero_point, torch.quint8).int_repr()
+    quantised = torch.quantize_per_tensor(values, scale, zero_point, torch.quint8)
+    # `int_repr` would copy it, slowly; and of `view` TorchScript finds only the one that takes sizes.
+    plain = torch.empty([0], dtype=torch.uint8)
+    return torch.ops.aten.set_(plain, quantised, 0, quantised.size(), [quantised.size(1), 1])  # type: ignore[no-any-return]
 
 
 def _linear(values: Tensor, scale: float, zero_point: int, weight: list[Tensor]) -> Tensor:
@@ -133,7 +137,7 @@ def _compiled() -> Callable[..., Tensor]:
     with warnings.catch_warnings():
         # It says so once a process. The operation has no successor that oneDNN's kernels are as fast with.
         warnings.filterwarnings("ignore", message="torch.quantize_per_tensor", category=UserWarning)
-        _quantise(torch.zeros(1), 1.0, 0)
+        torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.quint8)
     return script(_encode)
 
 
@@ -148,11 +152,15 @@ class Int8Encoder:
             ranges: of each layer.
         """
         self._run = _compiled()
-        norm = weights.norm
-        self._heads, self._epsilon = weights.heads, norm.epsilon
+        self._heads, self._epsilon = weights.heads, weights.norm.epsilon
         self._activation = _POST_OPERATIONS[weights.activation]
-        self._tables = [weights.words, weights.places, norm.weight, norm.bias]
-        self._layers = [_laid_out(layer) for layer in weights.layers]
+        self._tables = [weights.words, weights.places, *_less(weights.norm, ranges[0].projection.mean)]
+        # What the last layer passes on is nobody's quantised input.
+        nothing = torch.zeros_like(ranges[0].projection.mean)
+        following = [*(layer.projection.mean for layer in ranges[1:]), nothing]
+        self._layers = [
+            _laid_out(layer, own, mean) for layer, own, mean in zip(weights.layers, ranges, following, strict=True)
+        ]
         inputs = [(r.projection, r.attention_output, r.intermediate, r.output) for r in ranges]
         self._scales = [[part.scale for part in layer] for layer in inputs]
         self._zeros = [[part.zero_point for part in layer] for layer in inputs]
@@ -174,21 +182,42 @@ class Int8Encoder:
         )
 
 
-def _laid_out(layer: LayerWeights) -> list[list[Tensor]]:
-    first, second = layer.attention_norm, layer.output_norm
+def _laid_out(layer: LayerWeights, ranges: LayerRanges, following: Tensor) -> list[list[Tensor]]:
+    """Quantise a layer.
+
+    The means that the ranges take off are taken off where the values come from, a bias each, and what they
+    would have added to a product is in that product's bias.
+
+    Args:
+        layer: its weights.
+        ranges: its ranges.
+        following: the means of the next layer's first input.
+    """
+    before, mixed, middle = ranges.projection.mean, ranges.attention_output.mean, ranges.intermediate.mean
+    # The shares of a token's attention have the sum one: what the values lack, their mixture lacks.
+    lacking = torch.cat([torch.zeros(2 * len(mixed)), mixed])
     return [
-        _pack(layer.projection),
-        _pack(layer.attention_output),
-        [first.weight, first.bias],
-        _pack(layer.intermediate),
-        _pack(layer.output),
-        [second.weight, second.bias],
+        _pack(layer.projection, layer.projection.weight @ before - lacking),
+        _pack(layer.attention_output, layer.attention_output.weight @ mixed + before),
+        _less(layer.attention_norm, middle),
+        _pack(layer.intermediate, layer.intermediate.weight @ middle),
+        _pack(layer.output, middle),
+        _less(layer.output_norm, following),
     ]
 
 
-def _pack(linear: Linear) -> list[Tensor]:
-    """Return the quantised weight as oneDNN lays it out, the scale and zero point of each output, and the bias."""
-    scales = linear.weight.abs().amax(dim=1).clamp(min=1e-8) / _GREATEST_WEIGHT
+def _less(norm: Norm, mean: Tensor) -> list[Tensor]:
+    return [norm.weight, norm.bias - mean]
+
+
+def _pack(linear: Linear, missing: Tensor) -> list[Tensor]:
+    """Return the quantised weight as oneDNN lays it out, the scale and zero point of each output, and the bias.
+
+    Args:
+        linear: what to quantise.
+        missing: added to the bias.
+    """
+    scales = linear.weight.abs().amax(dim=1).clamp(min=_SMALLEST) / _GREATEST_WEIGHT
     quantised = (linear.weight / scales[:, None]).round().clamp(-_GREATEST_WEIGHT, _GREATEST_WEIGHT).to(torch.int8)
     packed = torch.ops.onednn.qlinear_prepack(quantised, None)
-    return [packed, scales, torch.zeros(len(scales), dtype=torch.int32), linear.bias]
+    return [packed, scales, torch.zeros(len(scales), dtype=torch.int32), linear.bias + missing]
