@@ -1,10 +1,13 @@
 """Each task answers as transformers' own model does, whatever else is in the batch."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from sluice_predictor.artifact import ArtifactError
 from sluice_predictor.tasks import Answer, InputProblem, Item, Parameters, load_task
@@ -94,6 +97,27 @@ def test_several_labels_may_be_named_each_with_its_own_probability(tmp_path: Pat
         assert scores == sorted(scores, reverse=True)
 
 
+def test_several_heads_share_one_pass(tmp_path: Path) -> None:
+    heads = {"kind": ["debit", "credit"], "urgent": ["no", "yes", "unknown"]}
+    model = make("bert", CLASSIFIER, labels=["a", "b", "c", "d", "e"])
+    tokenizer = save(model, tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    weight, bias = tensors.pop("classifier.weight"), tensors.pop("classifier.bias")
+    for name, rows in {"kind": slice(0, 2), "urgent": slice(2, 5)}.items():
+        tensors |= {f"heads.{name}.weight": weight[rows].clone(), f"heads.{name}.bias": bias[rows].clone()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"heads": heads}))
+    labels = [f"{head}/{name}" for head, names in heads.items() for name in names]
+    artifact = pack_with(tmp_path, task="text-classification", labels=labels)
+
+    for text, answer in zip(TEXTS, served(artifact)[0], strict=True):
+        logits = expected(model, tokenizer, text, lambda output: output.logits[0])
+        for (head, names), part in zip(heads.items(), logits.split([2, 3]), strict=True):
+            assert answer["heads"][head]["label"] == names[int(part.argmax())]
+            assert answer["heads"][head]["score"] == pytest.approx(float(part.softmax(dim=-1).max()), abs=1e-4)
+
+
 def test_the_manifest_sets_what_requests_leave_open(tmp_path: Path) -> None:
     save(make("bert", CLASSIFIER, labels=LABELS), tmp_path)
     defaults = {"top_k": 2, "truncation": False, "max_tokens": 8}
@@ -117,3 +141,26 @@ def test_a_default_that_the_task_does_not_have_is_refused(tmp_path: Path) -> Non
 
     with pytest.raises(ArtifactError, match=r"sluice\.json: parameters\.top_k: this model's task has no top_k"):
         load_task(artifact)
+
+
+def test_both_protocols_give_the_labels_that_are_asked_for(tmp_path: Path, serve) -> None:
+    save(make("bert", CLASSIFIER, labels=LABELS), tmp_path)
+    server = serve(pack_with(tmp_path, task="text-classification", labels=LABELS))
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["w1"]}
+
+    def ask(**parameters: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        bodies = {"v1/models/sms:predict": {"instances": ["w1"]}, "v2/models/sms/infer": {"inputs": [tensor]}}
+        v1, v2 = (
+            httpx.post(f"{server.url}/{path}", json=body | {"parameters": parameters}).json()
+            for path, body in bodies.items()
+        )
+        return v1["predictions"][0], {output["name"]: output["data"][0] for output in v2["outputs"]}
+
+    one, columns = ask()
+    assert one.keys() == {"label", "score"}
+    assert columns == one | {"labels": "[]"}
+
+    two, columns = ask(top_k=2)
+    assert len(two["labels"]) == 2
+    assert two["labels"][0]["label"] == two["label"]
+    assert json.loads(columns["labels"]) == two["labels"]

@@ -56,8 +56,11 @@ def read_text(value: bytes, *, field: str) -> str:
 
 
 def column(output: Output, answers: Sequence[Answer]) -> list[Any]:
-    """Return an output's values, row after row: strings for BYTES, floats for FP32."""
-    values = [answer.prediction[output.name] for answer in answers]
+    """Return an output's values, row after row: strings for BYTES, floats for FP32.
+
+    What an answer leaves out, as it was not asked for, is an empty list.
+    """
+    values = [answer.prediction.get(output.name, []) for answer in answers]
     if output.width is not None:
         values = list(chain.from_iterable(values))
     if output.datatype == "FP32":

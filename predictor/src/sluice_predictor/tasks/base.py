@@ -43,9 +43,10 @@ class Item:
 class Answer:
     """The answer for one text.
 
-    `prediction` is ready for JSON and has a key for each output of the task. `tokens` counts what the model saw of the
-    text, special tokens included. `labels` are the names out of the manifest's labels that the answer gives the
-    text, each with its probability: what is counted and published of a prediction.
+    `prediction` is ready for JSON and has a key for each output of the task; a list that the parameters did not ask for
+    may be left out. `tokens` counts what the model saw of the text, special tokens included. `labels` are the names out
+    of the manifest's labels that the answer gives the text, each with its probability: what is counted and published
+    of a prediction.
     """
 
     prediction: Mapping[str, Any]
