@@ -119,10 +119,12 @@ def _timed(calibration: Calibration) -> list[Item]:
 def _race(tasks: Sequence[Task], items: Sequence[Item], *, clock: Clock) -> list[float]:
     """Return the least seconds that each took for a batch; one alone is not timed.
 
-    They run in turns, so that what slows the machine slows all.
+    They run in turns, so that what slows the machine slows all; and once before, as a batch of a new size is slow.
     """
     if len(tasks) == 1:
         return [0.0]
+    for task in tasks:
+        task.answer(items)
     best = [math.inf] * len(tasks)
     begun = clock()
     for _ in range(_ROUNDS):
