@@ -87,6 +87,7 @@ def _keep(console: Console, story: Story, prepared: Prepared, *, path: Path) -> 
         "rows": [dataclasses.asdict(row) for row in found.rows],
         "agreements": [dataclasses.asdict(one) for one in found.agreements],
         "starts": dict(found.starts),
+        "precisions": dict(found.precisions),
     }
     write_whole(path, json.dumps(summary, indent=2) + "\n")
     draw(found, path.with_suffix(".svg"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from hack.bench.predictor.agreement import Agreement
 from hack.bench.predictor.figures import Figures, Found
-from hack.bench.predictor.report import BOUNDS, COLUMNS, TITLES, agreements, cells_of, disturbance
+from hack.bench.predictor.report import BOUNDS, COLUMNS, TITLES, agreements, cells_of, disturbance, precisions
 from hack.bench.predictor.results import Row
 
 PAGE = Path("docs/benchmarks/predictor.md")
@@ -47,6 +47,7 @@ def _parts(summary: Mapping[str, Any]) -> list[str]:
         rows=[Row(**row) for row in summary["rows"]],
         agreements=[Agreement(**one) for one in summary["agreements"]],
         starts=summary["starts"],
+        precisions=summary["precisions"],
     )
     parts = [
         _machine(summary["environment"]),
@@ -56,7 +57,7 @@ def _parts(summary: Mapping[str, Any]) -> list[str]:
         _rows(found.rows),
         disturbance(found.rows),
         "From a server's start to its first answer, seconds: " + _starts(found.starts) + ".",
-        "\n".join(f"- {line}" for line in agreements(found)),
+        "\n".join(f"- {line}" for line in (*agreements(found), *precisions(found))),
     ]
     return [part for part in parts if part]
 

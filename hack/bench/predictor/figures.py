@@ -36,6 +36,7 @@ class Found:
         rows: The table.
         agreements: Of servers with the reference, on the MiniLM-size model.
         starts: Seconds from each server's start to its first right answer, on the MiniLM-size model.
+        precisions: What our server chose to compute with, by model.
         sms_errors: Requests of 1,000 connections that were not answered 200; None if nobody asked.
         soak_growth_mb: From the soak, image_mb from the build of the image; None where there was none.
     """
@@ -43,6 +44,7 @@ class Found:
     rows: Sequence[Row] = field(default_factory=list)
     agreements: Sequence[Agreement] = field(default_factory=list)
     starts: Mapping[str, float] = field(default_factory=dict)
+    precisions: Mapping[str, str] = field(default_factory=dict)
     sms_errors: int | None = None
     soak_growth_mb: float | None = None
     image_mb: float | None = None

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hack.bench.predictor.catalogue import ALL
 from hack.bench.predictor.cells import FOREIGN_LIMIT
-from hack.bench.predictor.figures import KSERVE, Figures, Found, figures
+from hack.bench.predictor.figures import KSERVE, OURS, Figures, Found, figures
 from hack.bench.predictor.results import Row
 
 TITLES = {kind.key: kind.title for kind in ALL}
@@ -75,7 +75,7 @@ def show(console: Console, found: Found) -> None:
     console.print(_table(found.rows))
     for key, seconds in found.starts.items():
         console.print(f"{TITLES[key]}: {seconds:.1f} s from its start to its first answer")
-    for line in agreements(found):
+    for line in (*agreements(found), *precisions(found)):
         console.print(line)
     console.print(_figures(figures(found)))
     if line := disturbance(found.rows):
@@ -89,6 +89,12 @@ def agreements(found: Found) -> list[str]:
         f"largest difference of a probability {one.difference:.4f}"
         for one in found.agreements
     ]
+
+
+def precisions(found: Found) -> list[str]:
+    """Return a sentence about what our server chose to compute with, if it is known."""
+    chosen = ", ".join(f"{precision} for {model}" for model, precision in found.precisions.items())
+    return [f"{TITLES[OURS]} chose {chosen}"] if chosen else []
 
 
 def disturbance(rows: Sequence[Row]) -> str:

@@ -54,6 +54,10 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{PATH}"
 
+    @property
+    def metrics_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/metrics"
+
     def pids(self) -> list[int]:
         return family(self.pid)
 

@@ -26,6 +26,7 @@ from hack.bench.predictor.figures import (
     closed,
 )
 from hack.bench.predictor.inputs import LOAD_TEXTS, bench_texts, read_reference, request_body
+from hack.bench.predictor.precision import precision
 from hack.bench.predictor.prepare import Prepared
 from hack.bench.predictor.progress import Progress
 from hack.bench.predictor.results import Row
@@ -90,6 +91,7 @@ class Story:
         self.rows: list[Row] = []
         self.agreements: list[Agreement] = []
         self.starts: dict[str, float] = {}
+        self.precisions: dict[str, str] = {}
         self.sms_errors: int | None = None
         self._prepared = prepared
         self._pace = pace
@@ -117,7 +119,13 @@ class Story:
 
     def found(self) -> Found:
         """Return what was found so far."""
-        return Found(rows=self.rows, agreements=self.agreements, starts=self.starts, sms_errors=self.sms_errors)
+        return Found(
+            rows=self.rows,
+            agreements=self.agreements,
+            starts=self.starts,
+            precisions=self.precisions,
+            sms_errors=self.sms_errors,
+        )
 
     def _seconds(self) -> float:
         starts = (1 + self._pace.starts) * len(catalogue.ALL) * START_S
@@ -152,6 +160,9 @@ class Story:
             for server in servers:
                 self._begin(f"{act.name}: warm {server.kind.title}", self._pace.warm)
                 self._bench.warm(server, self._pace.warm)
+                if server.kind is catalogue.SLUICE:
+                    with server.awake():
+                        self.precisions[act.name] = precision(server)
             for task in act.tasks:
                 task.ask(servers)
 

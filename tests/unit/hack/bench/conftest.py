@@ -41,6 +41,7 @@ def found():
         rows=rows,
         agreements=[Agreement("kserve", 2000, 1.0, 0.0), Agreement("sluice", 2000, 0.9985, 0.0123)],
         starts={"kserve": 9.5, "sluice": 4.2},
+        precisions={"minilm": "int8", "bert": "bf16"},
         sms_errors=0,
         soak_growth_mb=7.5,
         image_mb=900.0,

@@ -73,6 +73,7 @@ def test_all_is_shown(found):
     assert "260" in text, "those refused"
     assert "Sluice: 4.2 s from its start to its first answer" in text
     assert "Sluice: same label on 99.85% of 2,000 texts, largest difference of a probability 0.0123" in text
+    assert "Sluice chose int8 for minilm, bf16 for bert" in text
     assert "throughput_ratio_kserve_c32" in text
     assert "disturbed" not in text
 
