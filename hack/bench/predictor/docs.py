@@ -56,7 +56,7 @@ def _parts(summary: Mapping[str, Any]) -> list[str]:
         _shortfalls(summary["figures"]),
         _rows(found.rows),
         disturbance(found.rows),
-        "From a server's start to its first answer, seconds: " + _starts(found.starts) + ".",
+        _starts(found.starts),
         "\n".join(f"- {line}" for line in (*agreements(found), *precisions(found))),
     ]
     return [part for part in parts if part]
@@ -102,7 +102,8 @@ def _shortfalls(figures: Figures) -> str:
 
 
 def _starts(starts: Mapping[str, float]) -> str:
-    return ", ".join(f"{TITLES[key]} {seconds:.1f}" for key, seconds in starts.items())
+    named = ", ".join(f"{TITLES[key]} {seconds:.1f}" for key, seconds in starts.items())
+    return f"From a server's start to its first answer, seconds: {named}." if named else ""
 
 
 def _rows(rows: Sequence[Row]) -> str:
