@@ -137,5 +137,5 @@ def test_timing_ends_even_if_batches_take_long() -> None:
     version = Version(fp32=(0.5, 2.0), int8=(0.5, 1.0))
 
     assert version.choose(faster=["int8"]) == "int8"
-    proof, warm_up, one_round = 3 * (2.0 + 1.0), 2.0 + 1.0, 2.0 + 1.0
-    assert version.clock.now == proof + warm_up + one_round
+    proof, warm_up, rounds = 3 * (2.0 + 1.0), 2.0 + 1.0, 3 * (2.0 + 1.0)
+    assert version.clock.now == proof + warm_up + rounds
