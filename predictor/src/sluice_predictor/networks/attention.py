@@ -46,7 +46,8 @@ def attend(projected: Tensor, lengths: list[int], heads: int, first: bool) -> Te
     """Attend within each text.
 
     Args:
-        projected: queries (scaled already), keys and values, [tokens, 3 * hidden].
+        projected: queries (scaled already), keys and values, [tokens, 3 * hidden], as a matrix product returns them:
+            contiguous, and at the beginning of their memory.
         lengths: of the texts.
         heads: number of attention heads.
         first: only each text's first token asks.
@@ -54,29 +55,31 @@ def attend(projected: Tensor, lengths: list[int], heads: int, first: bool) -> Te
     Returns:
         [tokens, hidden], or [texts, hidden] for the first tokens.
     """
-    tokens, width = projected.size(0), projected.size(1) // 3
+    tokens, row = projected.size(0), projected.size(1)
+    width = row // 3
+    depth = width // heads
     rows = len(lengths) if first else tokens
-    mixed = torch.empty([rows, heads, width // heads], dtype=projected.dtype, device=projected.device)
-    by_head = mixed.transpose(0, 1)
-    queries, keys, values = projected.view(tokens, 3, heads, -1).permute(1, 2, 0, 3).unbind(0)
-    keys_in_columns = keys.transpose(1, 2)
+    mixed = torch.empty([rows, width], dtype=projected.dtype, device=projected.device)
     start = 0
     for place, length in enumerate(lengths):
         asking = 1 if first else length
-        query, value = queries.narrow(1, start, asking), values.narrow(1, start, length)
-        target = by_head.narrow(1, place if first else start, asking)
+        # One view each, by its strides: the usual permutation and slices of it take a short text a third longer.
+        begin = start * row
+        query = projected.as_strided([heads, asking, depth], [depth, row, 1], begin)
+        value = projected.as_strided([heads, length, depth], [depth, row, 1], begin + 2 * width)
+        target = mixed.as_strided([heads, asking, depth], [depth, width, 1], (place if first else start) * width)
         # For a long text the fused kernel is faster, and never holds all pairs of tokens.
         if length < 320 and not projected.is_cuda:
-            shares = torch.bmm(query, keys_in_columns.narrow(2, start, length)).softmax(dim=-1)
-            torch.bmm(shares, value, out=target)
+            keys_in_columns = projected.as_strided([heads, depth, length], [depth, 1, row], begin + width)
+            torch.bmm(torch.bmm(query, keys_in_columns).softmax(dim=-1), value, out=target)
         else:
-            key = keys.narrow(1, start, length)
+            key = projected.as_strided([heads, length, depth], [depth, row, 1], begin + width)
             text = functional.scaled_dot_product_attention(
                 query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0), scale=1.0
             )
             target.copy_(text[0])
         start += length
-    return mixed.view(rows, width)
+    return mixed
 
 
 def first_of_each(states: Tensor, lengths: list[int]) -> Tensor:
