@@ -1,6 +1,7 @@
 """The command `sluice-predictor`: serve the model version in a directory.
 
-The engine's process is started before anything else is imported, since both it and this one import for seconds.
+The engine's process is started before anything that takes long is imported, since both it and this one import for
+seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sluice_predictor.engine.cpus import engine_slots, usable_cpus
 from sluice_predictor.engine.errors import EngineFailedError
 from sluice_predictor.engine.process import start_process
 from sluice_predictor.logs import configure_logs
+from sluice_predictor.settings import parse
 
 TERMINATION_LOG = Path("/dev/termination-log")
 
@@ -24,16 +26,14 @@ log = logging.getLogger("sluice_predictor")
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit 1 with one line when the version cannot be served."""
+    """Serve until SIGTERM or SIGINT; exit 1 with one line when the version cannot be served, 2 when asked wrongly."""
     if sys.argv[1:2] and sys.argv[1] in command.NAMES:
         sys.exit(command.main(sys.argv[1:]))
+    settings = parse(sys.argv[1:])
     # A container's first process ignores SIGTERM by default, and loading takes seconds.
     signal.signal(signal.SIGTERM, _stop_loading)
     configure_logs()
     process = start_process(slots=engine_slots(usable_cpus()))
-    from sluice_predictor.settings import parse
-
-    settings = parse(sys.argv[1:])
     from sluice_predictor.server import PortError, serve
 
     try:

@@ -6,11 +6,11 @@ status 2, and results alone go to standard output. Nothing that takes long to im
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
+from sluice_predictor.arguments import Parser
 from sluice_predictor.artifact import ArtifactError
 from sluice_predictor.command import diff, info, pack, verify
 
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="sluice-predictor",
         description="Pack, verify, show and compare model versions. Without one of these commands it serves one.",
     )

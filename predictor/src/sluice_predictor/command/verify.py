@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sluice_predictor.arguments import digest
 from sluice_predictor.artifact import open_artifact
 from sluice_predictor.command.progress import reading
 
@@ -35,7 +35,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("directory", metavar="DIR", type=Path, help="directory of the version")
-    parser.add_argument("--digest", type=_digest, help="digest that the version must have, sha256:<64 hex digits>")
+    parser.add_argument("--digest", type=digest, help="digest that the version must have, sha256:<64 hex digits>")
     parser.set_defaults(run=run)
 
 
@@ -50,9 +50,3 @@ def run(args: argparse.Namespace) -> None:
     manifest = artifact.manifest
     count = len(manifest.files)
     print(f"{manifest.model} {manifest.version}: {count} {'file' if count == 1 else 'files'}, {artifact.digest}")
-
-
-def _digest(text: str) -> str:
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
-        raise argparse.ArgumentTypeError(f"expected sha256: and 64 hex digits, got {text!r}")
-    return text
