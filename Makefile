@@ -74,8 +74,8 @@ generate: $(UV) ## Write the generated files anew.
 	@$(RUN) python -m hack.generate
 
 .PHONY: soak
-soak: cluster images models ## What takes longer than a test may: the story again and again, the operator killed at random moments.
-	@$(RUN) pytest -m soak
+soak: cluster images models ## What takes longer than a test may: ten minutes of mixed load, the operator killed again and again.
+	@$(RUN) pytest -m soak tests/integration tests/e2e
 
 .PHONY: bench-predictor
 bench-predictor: models ## Measure the predictor beside four other servers, about 25 minutes on a quiet machine; keep the result in docs/.

@@ -47,7 +47,7 @@ class Paths:
     @property
     def image_figures(self) -> Path:
         """How large the predictor's image is, for the benchmark."""
-        return self.checkout / "build" / "bench" / "image.json"
+        return self.checkout / "build" / "bench" / "predictor-image.json"
 
     @property
     def tools(self) -> Path:

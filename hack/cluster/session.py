@@ -63,7 +63,8 @@ class Session:
         }
         for name, reference in planned.applications.items():
             self.report.console.print(f"{reference}  {megabytes[name]} MB", highlight=False)
-        write_whole(self.paths.image_figures, json.dumps({"image_mb": megabytes["predictor"]}) + "\n")
+        figures = {"image_mb": megabytes["predictor"]}
+        write_whole(self.paths.image_figures, json.dumps({"figures": figures}) + "\n")
 
     def down(self) -> None:
         """Delete the cluster; what was built stays in the cache."""
