@@ -1,9 +1,9 @@
 """Models of the usual sizes that every server loads from the same files, and what they answer in fp32.
 
-The weights are random, but to each word's embedding is added, in random directions, how much more often the word occurs
-in messages of each label. So what the layers pass on tells the labels apart, as in a model that was trained, and a last
-layer fitted to it answers with probabilities spread as such a model's are. With nothing but noise all texts would get
-nearly the same answer, and whether a precision changes answers could not be seen.
+The smaller one is trained for some minutes on the reference example's messages: only then does comparing answers say
+what a precision does to a model that somebody serves. Random layers pass nearly the same on for every text, so that
+their answers hang on differences that no model in use depends on. The larger one is asked for speed alone, and its
+weights are random.
 
 `python -m hack.bench.predictor.models SIZE DIRECTORY` makes one: `model/`, `reference.json` and `calibration.txt`.
 """
@@ -40,27 +40,28 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY = 8000
 TRAINING_SEED = 11
 TRAINING_MESSAGES = 4000
-FITTED_MESSAGES = 800
-WORD_STRENGTH = 3.0
-"""How much the words' labels weigh beside the random part of the embeddings, in its standard deviations."""
-PENALTY = 1e-3
+TRAINING_BATCH = 24
+TRAINING_WINDOW = 4 * TRAINING_BATCH
+LEARNING_RATE = 4e-4
+WARM_UP_STEPS = 30
 BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The shape of an encoder, and on how many texts its answers in fp32 are kept."""
+    """The shape of an encoder, for how many steps it is trained, and on how many texts its answers in fp32 are kept."""
 
     hidden: int
     layers: int
     heads: int
     intermediate: int
+    training_steps: int
     reference_texts: int
 
 
 SIZES = {
-    "minilm": Size(hidden=384, layers=6, heads=12, intermediate=1536, reference_texts=2000),
-    "bert": Size(hidden=768, layers=12, heads=12, intermediate=3072, reference_texts=200),
+    "minilm": Size(hidden=384, layers=6, heads=12, intermediate=1536, training_steps=240, reference_texts=2000),
+    "bert": Size(hidden=768, layers=12, heads=12, intermediate=3072, training_steps=0, reference_texts=200),
 }
 
 
@@ -70,13 +71,13 @@ def make(name: str, directory: Path) -> None:
     size = SIZES[name]
     messages = list(itertools.islice(stream(TRAINING_SEED), TRAINING_MESSAGES))
     tokenizer = _tokenizer(messages)
-    network = _network(size, tokenizer, messages)
-    _fit(network, tokenizer, messages[:FITTED_MESSAGES])
+    network = _network(size)
+    _train(network, tokenizer, messages, steps=size.training_steps)
     model = directory / "model"
     network.save_pretrained(model)
     tokenizer.save_pretrained(model)
     texts = bench_texts(size.reference_texts)
-    probabilities = _forward(network, tokenizer, texts, pooled=False).softmax(dim=-1)
+    probabilities = _forward(network, tokenizer, texts).softmax(dim=-1)
     write_reference(Reference(texts=texts, labels=LABELS, probabilities=probabilities.tolist()), directory)
     _write_calibration(directory)
 
@@ -96,61 +97,51 @@ def _tokenizer(messages: Sequence[Message]) -> PreTrainedTokenizerFast:
     )
 
 
-def _network(size: Size, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> Any:
+def _network(size: Size) -> Any:
     config = BertConfig(
         hidden_size=size.hidden,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
         intermediate_size=size.intermediate,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
         id2label=dict(enumerate(LABELS)),
         label2id={label: place for place, label in enumerate(LABELS)},
     )
-    network = BertForSequenceClassification(config).eval()  # type: ignore[no-untyped-call]
-    counts = torch.full((config.vocab_size, len(LABELS)), 0.5)
-    for message in messages:
-        counts[sorted(set(tokenizer(message.text)["input_ids"])), LABELS.index(message.label)] += 1
-    telling = (counts / counts.sum(dim=0)).log()
-    telling -= telling.mean(dim=1, keepdim=True)
-    telling[: len(SPECIAL)] = 0
-    directions = torch.randn(len(LABELS), size.hidden) * config.initializer_range * WORD_STRENGTH
-    with torch.no_grad():
-        network.bert.embeddings.word_embeddings.weight += telling @ directions
-    return network
+    return BertForSequenceClassification(config).eval()  # type: ignore[no-untyped-call]
 
 
-def _fit(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> None:
-    """Fit the last layer by logistic regression."""
-    pooled = _forward(network, tokenizer, [message.text for message in messages], pooled=True)
-    wanted = torch.tensor([LABELS.index(message.label) for message in messages])
-    mean = pooled.mean(dim=0)
-    spread = (pooled - mean).square().sum(dim=1).mean().sqrt()
-    inputs = (pooled - mean) / spread
-    weight = torch.zeros(inputs.shape[1], len(LABELS), requires_grad=True)
-    bias = torch.zeros(len(LABELS), requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
+def _train(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, steps: int) -> None:
+    """Train for some steps; the learning rate rises at first, then falls to zero."""
+    optimizer = torch.optim.AdamW(network.parameters())
+    # Texts of like length together, so that little is padded; many lengths in turn, so that none is learnt last.
+    windows = [messages[start : start + TRAINING_WINDOW] for start in range(0, len(messages), TRAINING_WINDOW)]
+    by_length = [sorted(window, key=lambda message: len(message.text)) for window in windows]
+    rounds = itertools.cycle(itertools.chain.from_iterable(by_length))
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - step / steps)
+        batch = list(itertools.islice(rounds, TRAINING_BATCH))
+        encoded = tokenizer([message.text for message in batch], padding=True, return_tensors="pt")
+        wanted = torch.tensor([LABELS.index(message.label) for message in batch])
+        loss = functional.cross_entropy(network(**encoded).logits, wanted)
         optimizer.zero_grad()
-        value = functional.cross_entropy(inputs @ weight + bias, wanted) + PENALTY * weight.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    with torch.no_grad():
-        network.classifier.weight.copy_((weight / spread).T)
-        network.classifier.bias.copy_(bias - mean @ (weight / spread))
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0:
+            print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)
 
 
-def _forward(network: Any, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], *, pooled: bool) -> Tensor:
-    """Return the pooled states or else the logits, one row a text."""
+def _forward(network: Any, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Tensor:
+    """Return the logits, one row a text."""
     rows: list[Tensor] = [torch.empty(0)] * len(texts)
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
             encoded = tokenizer([texts[place] for place in places], padding=True, return_tensors="pt")
-            states = network.bert(**encoded).pooler_output
-            for place, row in zip(places, states if pooled else network.classifier(states), strict=True):
+            for place, row in zip(places, network(**encoded).logits, strict=True):
                 rows[place] = row
     return torch.stack(rows).clone()
 
