@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import grpc
@@ -46,16 +47,14 @@ def texts(number: int) -> list[str]:
 async def v1(to: Connections, number: int) -> None:
     asked = texts(number)
     async with to.http.post(V1, json={"instances": asked, "parameters": {"max_tokens": 1 + number % 256}}) as response:
-        assert response.status == 200
-        assert len((await response.json())["predictions"]) == len(asked)
+        assert len((await told(response, 200))["predictions"]) == len(asked)
 
 
 async def v2(to: Connections, number: int) -> None:
     asked = texts(number)
     tensor = {"name": "text", "datatype": "BYTES", "shape": [len(asked)], "data": asked}
     async with to.http.post(V2, json={"id": str(number), "inputs": [tensor]}) as response:
-        assert response.status == 200
-        assert (await response.json())["id"] == str(number)
+        assert (await told(response, 200))["id"] == str(number)
 
 
 async def v2_binary(to: Connections, number: int) -> None:
@@ -81,8 +80,7 @@ async def bad(to: Connections, number: int) -> None:
     bodies = (b"{", b'{"instances":[NaN]}', b'{"instances":[1]}', b"[" * 10_000, b'{"instances":["\xff"]}', b"")
     body = bodies[number % len(bodies)]
     async with to.http.post(V1 if number % 2 else V2, data=body, headers=JSON) as response:
-        assert response.status == 400
-        await response.read()
+        await told(response, 400)
 
 
 async def bad_rpc(to: Connections, number: int) -> None:
@@ -103,8 +101,7 @@ async def large(to: Connections, number: int) -> None:
     try:
         body = io.BytesIO(json.dumps({"instances": instances}).encode())
         async with to.http.post(V1, data=body, headers=JSON) as response:
-            assert response.status == expected
-            await response.read()
+            await told(response, expected)
     except aiohttp.ClientConnectionError:
         assert expected == 413  # whose answer may be lost in what the client still sends
 
@@ -135,6 +132,13 @@ CLIENTS: tuple[Client, ...] = (
     *(v1, v1, v2, v2, v2_binary, rpc, rpc),
     *(bad, bad_rpc, large, cancelled, cancelled_rpc, scrape),
 )
+
+
+async def told(response: aiohttp.ClientResponse, status: int) -> Any:
+    """Read an answer of JSON, which must have this status."""
+    answer = await response.json()
+    assert response.status == status, answer
+    return answer
 
 
 def as_tensor(asked: list[str]) -> bytes:
