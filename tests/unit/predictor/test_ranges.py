@@ -1,4 +1,4 @@
-"""Ranges hold what calibration showed: zero exactly, everything seen nearly, and no more than needed."""
+"""Ranges hold what calibration showed: zero exactly, everything that was seen nearly."""
 
 import pytest
 import torch
@@ -19,11 +19,12 @@ def normal(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_values_are_restored_to_half_a_step_but_for_the_outermost() -> None:
+@pytest.mark.parametrize("centred", [True, False])
+def test_values_are_restored_to_a_step(centred: bool) -> None:
     values = normal(200, 30)
-    found = range_of(values, centred=False)
-    errors = (restored(values, found) - values).abs()
-    assert (errors <= found.scale * 0.501).float().mean() > 0.99
+    values[7, 3] = 40.0
+    found = range_of(values, centred=centred)
+    assert (restored(values, found) - values).abs().max() <= found.scale
 
 
 def test_channels_means_take_no_room() -> None:
@@ -33,12 +34,6 @@ def test_channels_means_take_no_room() -> None:
     assert (restored(values, centred) - values).square().mean() < (
         restored(values, plain) - values
     ).square().mean() / 50
-
-
-def test_a_rare_value_far_outside_keeps_most_of_its_size() -> None:
-    values = normal(200, 30)
-    values[7, 3] = 40.0
-    assert restored(values, range_of(values, centred=False))[7, 3] > 30
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -5.0])

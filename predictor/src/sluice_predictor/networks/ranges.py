@@ -1,9 +1,8 @@
 """What values the inputs of an encoder's matrix products take, from which int8's scales follow.
 
 They are fixed before the first request, so a text's answer does not depend on the texts beside it in a batch.
-They come from running the encoder in float32 over texts like those that it will be asked. A range is the one with the
-least error over what was seen, by the fourth power: the few values far outside tell a trained network much, and may be
-cut off a little but not much.
+They come from running the encoder in float32 over texts like those that it will be asked, and hold all that was seen:
+a trained network says much by few values far outside, so that cutting those off costs more than finer steps gain.
 
 Most of what an encoder's values are is the same in every text: each channel has a mean of its own, several times the
 spread of its values. So the means are taken off before quantising; a network adds them elsewhere, at no cost.
@@ -27,10 +26,6 @@ LEVELS = 255
 
 _MOST_TOKENS = 2048
 """Ranges hardly change with more, and the time and memory that it takes to see them are bounded so."""
-
-_BINS = 2048
-_SHRINKING = tuple(1 - step / 16 for step in range(13))
-"""What the full range is multiplied by, to find the one with the least error."""
 
 _SMALLEST_SCALE = 1e-8
 
@@ -78,9 +73,7 @@ def observe(weights: EncoderWeights, texts: Sequence[Sequence[int]]) -> list[Lay
 
 
 def range_of(values: Tensor, *, centred: bool) -> Range:
-    """Return the range with the least error for values like these, [any, channels].
-
-    Zero has a quantised value of its own.
+    """Return the range of all of these values, [any, channels], and of zero, which has a quantised value of its own.
 
     Args:
         values: finite numbers.
@@ -89,27 +82,8 @@ def range_of(values: Tensor, *, centred: bool) -> Range:
     mean = values.mean(dim=0) if centred else torch.zeros(values.size(1))
     rest = values - mean
     low, high = min(0.0, float(rest.min())), max(0.0, float(rest.max()))
-    if low == high:
-        return Range(scale=1.0, zero_point=0, mean=mean)
-    counts = torch.histc(rest, bins=_BINS, min=low, max=high)
-    seen = low + (torch.arange(_BINS) + 0.5) * ((high - low) / _BINS)
-
-    def error(low: float, high: float) -> float:
-        scale, zero_point = _scale(low, high)
-        quantised = torch.fake_quantize_per_tensor_affine(seen, scale, zero_point, 0, LEVELS)
-        return float(((quantised - seen).square().square() * counts).sum())
-
-    for _ in range(2):
-        high *= min(_SHRINKING, key=lambda part: error(low, high * part))
-        low *= min(_SHRINKING, key=lambda part: error(low * part, high))
-    scale, zero_point = _scale(low, high)
-    return Range(scale=scale, zero_point=zero_point, mean=mean)
-
-
-def _scale(low: float, high: float) -> tuple[float, int]:
-    """Return the scale and zero point of the range from `low`, at most zero, to `high`, at least zero."""
     scale = max((high - low) / LEVELS, _SMALLEST_SCALE)
-    return scale, min(LEVELS, round(-low / scale))
+    return Range(scale=scale, zero_point=min(LEVELS, round(-low / scale)), mean=mean)
 
 
 def _first(texts: Sequence[Sequence[int]]) -> list[Sequence[int]]:
