@@ -135,7 +135,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     for server in servers:
         server.process.send_signal(signal.SIGINT)
     for server in servers:
-        server.process.wait(timeout=30)
+        server.process.wait(timeout=START_TIMEOUT)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 MODEL = "sms"
 V1 = f"/v1/models/{MODEL}:predict"
 V2 = f"/v2/models/{MODEL}/infer"
+DEADLINE_SECONDS = 600
+"""No request is to fail for a slow machine."""
 JSON = {"content-type": "application/json"}
 
 
@@ -72,7 +74,7 @@ async def v2_binary(to: Connections, number: int) -> None:
 
 async def rpc(to: Connections, number: int) -> None:
     asked = texts(number)
-    answer = await to.grpc.ModelInfer(grpc_request(asked, raw=number % 2 == 0), timeout=60)
+    answer = await to.grpc.ModelInfer(grpc_request(asked, raw=number % 2 == 0), timeout=DEADLINE_SECONDS)
     assert list(answer.outputs[0].shape) == [len(asked)]
 
 
@@ -87,7 +89,7 @@ async def bad_rpc(to: Connections, number: int) -> None:
     request = grpc_request(texts(number), raw=False)
     request.inputs[0].shape[0] += 1
     try:
-        await to.grpc.ModelInfer(request, timeout=60)
+        await to.grpc.ModelInfer(request, timeout=DEADLINE_SECONDS)
     except grpc.aio.AioRpcError as error:
         assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     else:

@@ -14,7 +14,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 
 from tests.integration.predictor.conftest import free_port
 from tests.integration.predictor.memory import processes, resident
-from tests.integration.predictor.mixture import CLIENTS, Client, Connections
+from tests.integration.predictor.mixture import CLIENTS, DEADLINE_SECONDS, Client, Connections
 
 WARM_UP_SECONDS = 120.0
 """By then every shape of batch has been seen, and what the allocators keep is theirs."""
@@ -58,13 +58,18 @@ class Ledger:
 @pytest.mark.timeout(WARM_UP_SECONDS + SECONDS + 300)
 async def test_ten_minutes_of_mixed_traffic_leave_the_server_as_small_as_it_was(serve, make, tmp_path) -> None:
     version = make(tmp_path / "1.0.0", hidden=128, layers=4)
-    # Nobody takes the events: so many wait as may, and the others are dropped.
-    server = serve(version, f"--prediction_events=http://127.0.0.1:{free_port()}/")
+    # Nobody takes the events: so many wait as may, and the others are dropped. And no request is too slow.
+    nowhere = f"http://127.0.0.1:{free_port()}/"
+    server = serve(version, f"--prediction_events={nowhere}", f"--request_timeout_seconds={DEADLINE_SECONDS}")
     here, engine = processes(server.process.pid)
     ledger = Ledger({"server": here, "engine": engine})
 
     async def run(client: Client) -> int:
-        async with aiohttp.ClientSession(server.url) as http, grpc.aio.insecure_channel(server.grpc) as channel:
+        patience = aiohttp.ClientTimeout(total=DEADLINE_SECONDS)
+        async with (
+            aiohttp.ClientSession(server.url, timeout=patience) as http,
+            grpc.aio.insecure_channel(server.grpc) as channel,
+        ):
             to = Connections(http=http, grpc=GRPCInferenceServiceStub(channel))
             for number in itertools.count():
                 if ledger.seconds > WARM_UP_SECONDS + SECONDS:
@@ -72,12 +77,13 @@ async def test_ten_minutes_of_mixed_traffic_leave_the_server_as_small_as_it_was(
                 await client(to, number)
         raise AssertionError
 
-    keeping = asyncio.create_task(ledger.keep())
-    try:
-        asked = await asyncio.gather(*map(run, CLIENTS))
-    finally:
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(ledger.keep())
+        async with asyncio.TaskGroup() as clients:
+            asking = [clients.create_task(run(client)) for client in CLIENTS]
         keeping.cancel()
 
+    asked = [task.result() for task in asking]
     grown = ledger.growth()
     write_figures(grown, requests=sum(asked), sizes=ledger.sizes)
     assert processes(server.process.pid) == [here, engine], "the engine was replaced"

@@ -52,8 +52,7 @@ def _environment() -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": cpus,
         "RAYON_NUM_THREADS": cpus,
-        # Kernels that oneDNN keeps, each nearly a megabyte, and torch's calls of them, which keep a result's size each.
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+        # Calls of oneDNN that torch keeps, each with a buffer of its result's size; enough for a batch's layers.
         "LRU_CACHE_CAPACITY": "8",
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
