@@ -132,8 +132,8 @@ async def test_a_client_that_does_not_read_its_answer_is_hung_up_on(connect: Con
     writer.write(REQUEST.replace(b"POST /", b"POST /big"))
     await writer.drain()
     await until(lambda: server.server_state.total_requests == 1)
-    assert server.server_state.connections
 
+    # An orderly end would wait for ever for the client to read.
     await until(lambda: not server.server_state.connections)
 
 
