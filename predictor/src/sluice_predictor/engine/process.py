@@ -52,8 +52,10 @@ def _environment() -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": cpus,
         "RAYON_NUM_THREADS": cpus,
-        # Calls of oneDNN that torch keeps, each with a buffer of its result's size; enough for a batch's layers.
-        "LRU_CACHE_CAPACITY": "8",
+        # A thread that waits for its part of a pass spins for some microseconds, not milliseconds: others need the CPU.
+        "GOMP_SPINCOUNT": "2000",
+        # Calls of oneDNN that torch keeps, each with a buffer of its result's size: those of a few sizes of batches.
+        "LRU_CACHE_CAPACITY": "128",
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         **os.environ,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sluice_predictor.networks import int8_batches, int8_few
 from sluice_predictor.networks.families import EncoderWeights
-from sluice_predictor.networks.packed import Rows, asked, filled_up, lay_out
+from sluice_predictor.networks.packed import Rows, asked, filled_up, lay_out, worthwhile_threads
 from sluice_predictor.networks.quantised import quantise_layers, quantise_norm
 from sluice_predictor.networks.ranges import LayerRanges
 
@@ -61,6 +61,10 @@ class Int8Encoder:
 
     def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
         """Return the last states; see `Network`."""
+        with worthwhile_threads(sum(map(len, ids)) * self._tables[0].size(1)):
+            return self._encode(ids, rows)
+
+    def _encode(self, ids: Sequence[Sequence[int]], rows: Rows) -> Tensor:
         if self._few and sum(map(len, ids)) <= FEW_TOKENS:
             return self._encode_few(ids, rows)
         flat, lengths = lay_out(filled_up(ids), vocabulary=len(self._tables[0]))

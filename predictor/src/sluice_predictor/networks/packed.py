@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Literal, Protocol
 
@@ -13,6 +14,8 @@ Rows = Literal["all", "first"]
 """Which tokens of each text the states are wanted of; what is not wanted need not be computed."""
 
 _LEAST_STEP = 4
+_LEAST_SHARED_STATES = 64 * 384
+"""One text of 32 tokens in an encoder of 384 takes twice as long on two CPUs, when the server runs on them too."""
 
 
 class Network(Protocol):
@@ -31,6 +34,23 @@ class Network(Protocol):
         Raises:
             IndexError: an id has no row in the embedding table.
         """
+
+
+@contextmanager
+def worthwhile_threads(states: int) -> Iterator[None]:
+    """Run a pass over so many states, tokens times hidden size, on one CPU if more would be slower.
+
+    Threads meet several times in each layer. In a short text that takes longer than what they share out.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1 or states > _LEAST_SHARED_STATES:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def lay_out(ids: Sequence[Sequence[int]], *, vocabulary: int) -> tuple[Tensor, list[int]]:
