@@ -19,7 +19,7 @@ from rich.console import Console
 from hack.bench.predictor import docs
 from hack.bench.predictor.elsewhere import image_mb, soak_growth_mb
 from hack.bench.predictor.environment import environment
-from hack.bench.predictor.figures import figures
+from hack.bench.predictor.figures import Found, figures
 from hack.bench.predictor.plot import draw
 from hack.bench.predictor.prepare import Prepared, prepare
 from hack.bench.predictor.report import show
@@ -66,21 +66,23 @@ def main() -> int:
 
 
 def _measure(console: Console, *, quick: bool) -> int:
+    # Read at once: a file that cannot be read must not end a run that has measured everything.
+    elsewhere = Found(soak_growth_mb=soak_growth_mb(PATHS), image_mb=image_mb(PATHS))
     prepared = prepare(PATHS, console)
     name = f"{NAME}-quick" if quick else NAME
     story = Story(prepared, pace=QUICK if quick else FULL, output=OUTPUT / name, announce=console.print)
     try:
         story.play()
     except (BenchError, KeyboardInterrupt):
-        _keep(console, story, prepared, path=OUTPUT / f"{name}-partial.json")
+        _keep(console, story, prepared, elsewhere, path=OUTPUT / f"{name}-partial.json")
         raise
-    _keep(console, story, prepared, path=OUTPUT / f"{name}.json")
+    _keep(console, story, prepared, elsewhere, path=OUTPUT / f"{name}.json")
     return 0
 
 
-def _keep(console: Console, story: Story, prepared: Prepared, *, path: Path) -> None:
+def _keep(console: Console, story: Story, prepared: Prepared, elsewhere: Found, *, path: Path) -> None:
     """Write down and show what was found."""
-    found = dataclasses.replace(story.found(), soak_growth_mb=soak_growth_mb(PATHS), image_mb=image_mb(PATHS))
+    found = dataclasses.replace(story.found(), soak_growth_mb=elsewhere.soak_growth_mb, image_mb=elsewhere.image_mb)
     summary = {
         "figures": figures(found),
         "environment": environment(prepared.peers),
