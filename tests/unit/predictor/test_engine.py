@@ -271,4 +271,6 @@ async def test_the_signals_that_stop_a_server_do_not_stop_its_engine(running: Ru
 
 
 def children() -> list[int]:
-    return [int(child) for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()]
+    """Return this process' engines; a test before may have left a child of another kind."""
+    every = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(child) for child in every if b"fake_engine" in Path(f"/proc/{child}/cmdline").read_bytes()]
