@@ -35,17 +35,20 @@ class Load:
     def __init__(self, url: str) -> None:
         self.statuses: list[int] = []
         self._url = url
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._ask)
 
     def __enter__(self) -> "Load":
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error:
+            self._ended.set()
         self._thread.join()
 
     def _ask(self) -> None:
-        while True:
+        while not self._ended.is_set():
             # Each asks over a connection of its own, since one that is kept alive may be closed as it is used.
             try:
                 self.statuses.append(httpx.post(self._url + V1, json=SHORT, timeout=START_TIMEOUT).status_code)
@@ -56,7 +59,7 @@ class Load:
 def test_sigterm_under_load_loses_no_request(serve, slow_version: Artifact) -> None:
     server = serve(slow_version, "--lameduck_seconds=1", "--drain_seconds=100")
 
-    with Load(server.url) as load, in_flight(server, requests=2) as long:
+    with in_flight(server, requests=2) as long, Load(server.url) as load:
         server.process.send_signal(signal.SIGTERM)
         server.wait_until(lambda: httpx.get(server.url + "/v2/health/ready").status_code == 503)
         late = httpx.post(server.url + V1, json=SHORT, timeout=START_TIMEOUT)
