@@ -1,6 +1,7 @@
 """A prediction reproduces an example: same structure, texts and integers; every other number within the tolerance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice_predictor.artifact import Calibration, Example
-from sluice_predictor.tasks.base import InputProblem
-from sluice_predictor.tasks.calibration import Reproduction, compare
+from sluice_predictor.tasks.base import Answer, Description, InputProblem, Item, Parameters
+from sluice_predictor.tasks.calibration import Reproduction, ask, compare
 
 TOLERANCE = 0.02
 
@@ -24,7 +25,7 @@ predictions = st.dictionaries(st.text(min_size=1, max_size=3), plain, min_size=1
 def against(expected: Mapping[str, Any], actual: Mapping[str, Any] | InputProblem) -> Reproduction:
     """Compare with a calibration whose first example is reproduced and whose second is this one."""
     examples = [Example(instance="a", prediction={"score": 0.5}), Example(instance="b", prediction=dict(expected))]
-    return compare(Calibration(tolerance=TOLERANCE, examples=examples), [{"score": 0.5}, actual])
+    return compare(Calibration(tolerance=TOLERANCE, examples=examples), enumerate([{"score": 0.5}, actual]))
 
 
 ENTITIES = {"label": "debit", "score": 0.9, "entities": [{"type": "date", "start": 3, "end": 7, "score": 0.8}]}
@@ -105,3 +106,29 @@ def test_long_and_unprintable_texts_are_cut_and_escaped() -> None:
     assert problem is not None
     assert problem.isprintable()
     assert len(problem) < 200
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAlone:
+    """A version whose kernels for many texts are right, and for one text wrong from some example on."""
+
+    description = Description(engine="torch", precision="int8", outputs=[], parameters=Parameters())
+    wrong: str
+
+    def warm_up(self) -> None:
+        raise AssertionError("the engine does that")
+
+    def answer(self, items: Sequence[Item]) -> list[Answer | InputProblem]:
+        wrong = len(items) == 1 and items[0].text == self.wrong
+        return [Answer(prediction={"score": 0.7 if wrong else 0.5}, tokens=1) for _ in items]
+
+
+@pytest.mark.parametrize("number", [0, 16, 32])
+def test_texts_are_asked_in_batches_and_some_of_them_alone(number: int) -> None:
+    examples = [Example(instance=f"text {n}", prediction={"score": 0.5}) for n in range(40)]
+    calibration = Calibration(tolerance=TOLERANCE, examples=examples)
+
+    assert ask(WrongAlone("none of them"), calibration) == Reproduction(difference=0.0, problem=None)
+    assert ask(WrongAlone(f"text {number}"), calibration).problem == (
+        f"examples.{number}: score: 0.7, expected 0.5 (tolerance 0.02)"
+    )

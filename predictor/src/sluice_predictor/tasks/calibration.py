@@ -6,9 +6,9 @@ every other number within the tolerance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import Any
 
 from sluice_predictor.artifact import Calibration
@@ -18,6 +18,8 @@ _BATCH = 16
 """Texts that are answered at once: enough to use the CPU, few enough to need little memory however long they are."""
 
 _SHOWN = 60
+
+Prediction = Mapping[str, Any] | InputProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +45,34 @@ class _Gap:
 
 
 def ask(task: Task, calibration: Calibration) -> Reproduction:
-    """Ask a loaded version for all examples, in batches, as requests that set no parameters are."""
-    examples = iter(calibration.examples)
-    predictions: list[Mapping[str, Any] | InputProblem] = []
-    while batch := list(islice(examples, _BATCH)):
-        answers = task.answer([Item(example.instance) for example in batch])
-        predictions += [answer.prediction if isinstance(answer, Answer) else answer for answer in answers]
-    return compare(calibration, predictions)
+    """Ask a loaded version for all examples, as requests that set no parameters are.
+
+    All are asked in batches, and one of each batch alone, too: a lone text may be answered by other kernels.
+    """
+    numbers = range(len(calibration.examples))
+    return compare(
+        calibration,
+        chain.from_iterable(
+            zip(batch, _predictions(task, calibration, batch), strict=True)
+            for start in numbers[::_BATCH]
+            for batch in (numbers[start : start + _BATCH], numbers[start : start + 1])
+        ),
+    )
 
 
-def compare(calibration: Calibration, predictions: Sequence[Mapping[str, Any] | InputProblem]) -> Reproduction:
-    """Compare predictions, one for each example, with what the calibration expects."""
+def _predictions(task: Task, calibration: Calibration, batch: Sequence[int]) -> list[Prediction]:
+    answers = task.answer([Item(calibration.examples[number].instance) for number in batch])
+    return [answer.prediction if isinstance(answer, Answer) else answer for answer in answers]
+
+
+def compare(calibration: Calibration, predictions: Iterable[tuple[int, Prediction]]) -> Reproduction:
+    """Compare predictions, each with the number of its example, with what the calibration expects."""
     largest, problem = 0.0, None
-    for number, (example, prediction) in enumerate(zip(calibration.examples, predictions, strict=True)):
+    for number, prediction in predictions:
         if isinstance(prediction, InputProblem):
             problem = problem or f"examples.{number}: the text is refused: {prediction.message}"
             continue
-        for gap in _gaps(example.prediction, prediction, ""):
+        for gap in _gaps(calibration.examples[number].prediction, prediction, ""):
             if gap.difference is not None:
                 largest = max(largest, gap.difference)
             if problem is None and (gap.difference is None or not gap.difference <= calibration.tolerance):
