@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from sluice_operator.api.crd import modelversion_crd
+from sluice_operator.api.base import GROUP
+from sluice_operator.api.crd import KINDS, crd
 
 ROOT = Path(__file__).parent.parent
 _CHART = ROOT / "helm" / "sluice"
@@ -20,8 +21,11 @@ _RUNTIMES = ROOT / "manifests" / "runtimes"
 
 def generated() -> dict[Path, str]:
     """Each generated file and what is to be in it."""
-    crd = _written(modelversion_crd(), source="operator/src/sluice_operator/api")
-    crds = {folder / "sluice.dev_modelversions.yaml": crd for folder in _CRD_FOLDERS}
+    crds = {
+        folder / f"{GROUP}_{kind.plural}.yaml": _written(crd(kind), source="operator/src/sluice_operator/api")
+        for folder in _CRD_FOLDERS
+        for kind in KINDS
+    }
     kinds = ("ClusterServingRuntime", "ServingRuntime")
     runtimes = {_RUNTIMES / f"{kind.lower()}.yaml": _written(_runtime(kind), source="helm/sluice") for kind in kinds}
     return crds | runtimes

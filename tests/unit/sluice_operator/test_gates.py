@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence, judge
+from sluice_operator.api.gates import Gate, Limit, Metric
 from sluice_operator.api.modelversion import Verdict
-from sluice_operator.api.settings import Gate, Limit, Metric
 
 NOW = 10_000.0
 EMPTY = History(since=0, pods=())

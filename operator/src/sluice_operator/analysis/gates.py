@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..api.base import format_duration
+from ..api.gates import Gate, Limit, Metric
 from ..api.modelversion import Verdict
-from ..api.settings import Gate, Limit, Metric
 from .counts import History, Round, rounds
 
 STALE_AFTER = 30.0

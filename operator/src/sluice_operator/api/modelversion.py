@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from .base import ApiModel, LabelValue, Name, rules
-from .pod import EnvVar, Resources, Short, Toleration
+from .pod import EnvVar, Overlay, Resources, Short, Toleration
 from .settings import EffectiveRollout, RolloutSettings
 
 KIND = "ModelVersion"
@@ -58,6 +58,8 @@ class Predictor(ApiModel):
     """Labels that a node must have."""
     tolerations: Annotated[list[Toleration], Field(max_length=32)] = []
     """Taints of nodes that the pods tolerate, as in a Pod."""
+    overlay: Overlay | None = None
+    """A JSON merge patch on the InferenceService's spec.predictor, for what has no field here."""
     min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
     """Pods that run at least. May be changed at any time."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -71,10 +73,18 @@ class Lineage(ApiModel):
     """The version this one was derived from."""
     dataset: Annotated[str, Field(max_length=1024)] | None = None
     """The data it was trained on: a hash or a URI."""
+    features: Annotated[str, Field(max_length=1024)] | None = None
+    """How its inputs are made: a hash or a URI."""
+    parameters: Annotated[str, Field(max_length=1024)] | None = None
+    """What it was trained with: a hash or a URI."""
     code: Annotated[str, Field(max_length=1024)] | None = None
     """The code it was trained with: a commit or a URI."""
     run: Annotated[str, Field(max_length=1024)] | None = None
     """The training run: a URI."""
+    metrics: Annotated[
+        dict[Annotated[str, Field(max_length=63)], Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=32)
+    ] = {}
+    """What it reached before it was rolled out, by name."""
 
 
 def _frozen(*fields: str) -> tuple[tuple[str, str], ...]:
@@ -114,6 +124,8 @@ class ModelVersionSpec(ApiModel):
     """What KServe runs to serve the version."""
     lineage: Lineage | None = None
     """Where the version came from."""
+    paused: bool = False
+    """Holds the rollout where it is: the version gets no more traffic until this is false. What must be taken back is."""
     rollout: RolloutSettings | None = None
     """How the version is rolled out; read when its rollout starts."""
 
@@ -121,8 +133,11 @@ class ModelVersionSpec(ApiModel):
 class Phase(StrEnum):
     """How far a version has come."""
 
+    QUEUED = "Queued"
     DEPLOYING = "Deploying"
     CANARY = "Canary"
+    PAUSED = "Paused"
+    AWAITING_APPROVAL = "AwaitingApproval"
     PROBATION = "Probation"
     STABLE = "Stable"
     SUPERSEDED = "Superseded"
@@ -180,14 +195,60 @@ class GateStatus(ApiModel):
 class Decision(ApiModel):
     """The last decision about the version."""
 
-    action: Literal["Promote", "Rollback", "Fail", "Skip", "Reject"]
+    action: Literal["Promote", "Rollback", "Abort", "Fail", "Skip", "Reject"]
     """What was decided."""
     reason: Annotated[str, Field(max_length=512)]
     """Why, as a sentence with the numbers."""
     gate: Annotated[str, Field(max_length=40)] | None = None
     """The gate that decided."""
+    by: Annotated[str, Field(max_length=253)] | None = None
+    """The person who decided; nobody where the operator did by itself."""
     at: datetime
     """When."""
+
+
+class Approval(ApiModel):
+    """One person's agreement."""
+
+    by: Annotated[str, Field(max_length=253)]
+    """Who."""
+    step: int
+    """For the end of which step; the number of steps stands for the way to all traffic."""
+    at: datetime
+    """When."""
+
+
+class Paused(ApiModel):
+    """Who holds the rollout by an act, and why."""
+
+    by: Annotated[str, Field(max_length=253)]
+    """Who."""
+    reason: Annotated[str, Field(max_length=512)]
+    """Why."""
+    at: datetime
+    """Since when."""
+
+
+class AppliedAct(ApiModel):
+    """An act that had its effect."""
+
+    uid: Annotated[str, Field(max_length=64)]
+    """The act's metadata.uid."""
+    at: datetime
+    """When."""
+
+
+class Attempt(ApiModel):
+    """An attempt that is over."""
+
+    attempt: int
+    """Which, from 1."""
+    phase: Phase
+    """How it ended."""
+    reason: Annotated[str, Field(max_length=512)] | None = None
+    """Why."""
+    at: datetime
+    """When the next began."""
 
 
 class ModelVersionStatus(ApiModel):
@@ -221,6 +282,8 @@ class ModelVersionStatus(ApiModel):
     """The settings in force, frozen when the attempt started."""
     effective_rollout_hash: Annotated[str, Field(max_length=71)] | None = None
     """Hash of effectiveRollout."""
+    policy: Annotated[str, Field(max_length=253)] | None = None
+    """The RolloutPolicy that was merged into effectiveRollout."""
     attempt_started_at: datetime | None = None
     """When the attempt started."""
     promoted_at: datetime | None = None
@@ -235,6 +298,26 @@ class ModelVersionStatus(ApiModel):
     """When the step started; before the first, when the Gateway began to learn of the version's pods."""
     next_transition_at: datetime | None = None
     """When the current wait can end: the hold of a step, or the deadline to become ready."""
+    ready_by: datetime | None = None
+    """When the version is given up unless it is ready and has held a step."""
+    traffic_ended_at: datetime | None = None
+    """Since when the route, as read back, sends the version nothing any more."""
+    capacity: Annotated[int, Field(ge=0)] | None = None
+    """Pods that stable ran when the attempt started: what the candidate is measured against."""
+    restoring: bool = False
+    """Whether the version was proven before and is on its way back to all traffic."""
+    paused: Paused | None = None
+    """The act that holds the rollout."""
+    advance_to: Annotated[int, Field(ge=0, le=22)] | None = None
+    """The step that a person sent the rollout to without waiting for holds and gates."""
+    approvals: Annotated[
+        list[Approval], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = []
+    """Who agreed, in this attempt."""
+    acts: Annotated[list[AppliedAct], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})] = []
+    """The last acts that had their effect."""
+    history: Annotated[list[Attempt], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"})] = []
+    """The last attempts before this one."""
     gates: Annotated[
         list[GateStatus],
         Field(

@@ -3,9 +3,10 @@
 CEL does not see what `x-kubernetes-preserve-unknown-fields` keeps, so an open object could never be immutable.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from .base import QUANTITY_PATTERN, ApiModel
 
@@ -21,6 +22,22 @@ Quantity = Annotated[
     WithJsonSchema(_QUANTITY_SCHEMA),
 ]
 """An amount of a resource, such as 500m or 1Gi."""
+
+_OVERLAY_BYTES = 16 << 10
+
+
+def _bounded(patch: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(patch)) > _OVERLAY_BYTES:
+        raise ValueError(f"an overlay has at most {_OVERLAY_BYTES} bytes")
+    return patch
+
+
+Overlay = Annotated[
+    dict[str, Any],
+    AfterValidator(_bounded),
+    WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+"""A JSON merge patch (RFC 7396) that may set anything: CEL cannot compare it, so admission keeps it immutable."""
 
 Short = Annotated[str, Field(max_length=253)]
 

@@ -1,82 +1,53 @@
-"""How a version is rolled out: the settings a version may give and the ones in force.
+"""How a version is rolled out: the settings a version or a policy may give, and the ones in force.
 
-`RolloutSettings` is what people write; every field may be left out. `EffectiveRollout` is the merged result,
-complete, frozen when an attempt starts. Fields without a built-in meaning yet are not offered.
+`RolloutSettings` is what people write; every field may be left out. `EffectiveRollout` is the merged result, complete,
+frozen when an attempt starts. No field that a policy may set has a default in the schema: what was left out could not
+be told from what was chosen.
 """
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from .base import ApiModel, Duration, Name, rules
+from .base import ApiModel, Duration, rules
+from .gates import Analysis
 
 
-class Metric(StrEnum):
-    """What a built-in gate counts."""
+class Strategy(StrEnum):
+    """How a candidate comes to its traffic."""
 
-    ERROR_RATE = "error-rate"
-    LATENCY = "latency"
-
-
-class Limit(ApiModel):
-    """An absolute threshold on the share of bad requests."""
-
-    above: Annotated[float, Field(ge=0, lt=1)]
-    """The candidate fails when the share of its bad requests within the window is greater than this (0 to 1)."""
-    window: Annotated[
-        Duration,
-        Field(
-            json_schema_extra=rules(
-                (
-                    "duration(self) >= duration('5s') && duration(self) <= duration('10m')",
-                    "must be between 5s and 10m",
-                )
-            )
-        ),
-    ] = timedelta(minutes=1)
-    """How far back requests are counted. At least 5s, at most 10m."""
-    checks: Annotated[int, Field(ge=1, le=20)] = 3
-    """How many scrapes in a row must be over the limit before the candidate fails."""
-    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 50
-    """With fewer requests than this within the window there is no verdict, and no promotion."""
+    CANARY = "Canary"
+    BLUE_GREEN = "BlueGreen"
+    REPLACE = "Replace"
 
 
-class Gate(ApiModel):
-    """One question about the candidate."""
+class OnNewVersion(StrEnum):
+    """What becomes of a rollout that is under way when a newer version is applied."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "(self.metric == 'latency') == has(self.slowerThan)",
-                "slowerThan belongs to metric latency, and must be given there",
-            )
-        )
-    )
-
-    name: Name
-    """Name of the gate, as it appears in status, events and metrics."""
-    metric: Metric
-    """What is counted: error-rate (answers with a 5xx code) or latency (answers slower than slowerThan)."""
-    slower_than: Duration | None = None
-    """For latency: requests slower than this are bad. Must be an edge of the predictor's histogram."""
-    limit: Limit
-    """The threshold that makes the candidate fail."""
+    SUPERSEDE = "Supersede"
+    QUEUE = "Queue"
+    REJECT = "Reject"
 
 
-class Analysis(ApiModel):
-    """How the candidate is watched while it has traffic."""
+class OnNoData(StrEnum):
+    """What happens when a step has been held for maxHold and its gates have seen too little."""
 
-    gates: Annotated[
-        list[Gate],
-        Field(
-            min_length=1,
-            max_length=8,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ]
-    """The questions asked about the candidate. All must pass before traffic grows."""
+    HOLD = "Hold"
+    ROLLBACK = "Rollback"
+
+
+class Approvals(ApiModel):
+    """People who must agree, each by a RolloutAction of his own."""
+
+    count: Annotated[int, Field(ge=1, le=5)]
+    """How many different people."""
+    group: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """The group, as the API server's authentication names it, that each must belong to. Otherwise anybody with the
+    right to approve."""
+    not_by_author: bool = False
+    """Whether who made the version (annotation sluice.dev/author) may not be one of them."""
 
 
 class Step(ApiModel):
@@ -86,15 +57,17 @@ class Step(ApiModel):
     """Percent of the requests that go to the candidate."""
     hold: Duration
     """How long this weight is held at least."""
+    approvals: Approvals | None = None
+    """Who must agree before the candidate gets more than this."""
 
 
-class Probation(ApiModel):
-    """The time after the last step: the candidate has all traffic and stable is still warm."""
-
-    duration: Duration
-    """How long the candidate must hold all traffic before it becomes stable."""
+def _at_most(longest: str) -> dict[str, Any]:
+    return rules((f"duration(self) <= duration('{longest}')", f"must be at most {longest}"))
 
 
+Holdback = Annotated[int, Field(ge=0, le=50)]
+Requests = Annotated[int, Field(ge=0, le=100_000_000)]
+MaxHold = Annotated[Duration, Field(json_schema_extra=_at_most("720h"))]
 Steps = Annotated[
     list[Step],
     Field(
@@ -113,27 +86,80 @@ Steps = Annotated[
 ]
 
 
-class RolloutSettings(ApiModel):
-    """How this version is rolled out. What is left out comes from the installation's defaults."""
+class ProbationSettings(ApiModel):
+    """The time after the last step: the candidate has most or all of the traffic and stable is still warm."""
 
+    duration: Duration | None = None
+    """How long the candidate must hold it before it becomes stable."""
+    min_requests: Requests | None = None
+    """How many requests the candidate must have answered in this time at least."""
+    holdback: Holdback | None = None
+    """Percent of the requests that stay on stable meanwhile."""
+
+
+class Probation(ApiModel):
+    """The time after the last step: the candidate has most or all of the traffic and stable is still warm."""
+
+    duration: Duration
+    """How long the candidate must hold it before it becomes stable."""
+    min_requests: Requests = 0
+    """How many requests the candidate must have answered in this time at least."""
+    holdback: Holdback = 0
+    """Percent of the requests that stay on stable meanwhile."""
+
+
+class RolloutSettings(ApiModel):
+    """How versions are rolled out. What a version leaves out comes from its policy, and then from the installation."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.strategy) || self.strategy == 'Canary' || !has(self.steps)",
+                "steps belong to strategy Canary",
+            )
+        )
+    )
+
+    strategy: Strategy | None = None
+    """Canary: traffic grows step by step. BlueGreen: all traffic at once, after a preview. Replace: all traffic as soon
+    as the version is ready, without asking any gate."""
+    on_new_version: OnNewVersion | None = None
+    """What this version does to a rollout that is under way: end it (Supersede), wait for its end (Queue), or not begin
+    (Reject)."""
     steps: Steps | None = None
     """Traffic shares the candidate goes through, in order, before it gets all traffic."""
-    probation: Probation | None = None
-    """How long the candidate holds all traffic before it becomes stable."""
+    approvals: Approvals | None = None
+    """Who must agree before the candidate gets all traffic."""
+    probation: ProbationSettings | None = None
+    """The time after that, in which stable is still warm."""
     ready_timeout: Duration | None = None
     """How long the version may take to become ready before it is given up."""
+    max_hold: MaxHold | None = None
+    """How long a step may wait for its gates to see enough."""
+    on_no_data: OnNoData | None = None
+    """What happens then: wait on for somebody to act (Hold), or take the version back (Rollback)."""
     analysis: Analysis | None = None
     """How the candidate is judged."""
 
 
 class EffectiveRollout(ApiModel):
-    """The settings in force for an attempt: the installation's defaults under what the version gave."""
+    """The settings in force for an attempt: installation, policy and version, in this order, with the policy's floors."""
 
-    steps: Steps
-    """Traffic shares the candidate goes through, in order."""
+    strategy: Strategy = Strategy.CANARY
+    """How the candidate comes to its traffic."""
+    on_new_version: OnNewVersion = OnNewVersion.SUPERSEDE
+    """What this version does to a rollout that is under way."""
+    steps: Annotated[list[Step], Field(max_length=20)]
+    """Traffic shares the candidate goes through, in order; none unless the strategy is Canary."""
+    approvals: Approvals | None = None
+    """Who must agree before the candidate gets all traffic."""
     probation: Probation
-    """How long the candidate holds all traffic before it becomes stable."""
+    """The time after that, in which stable is still warm."""
     ready_timeout: Duration
     """How long the version may take to become ready before it is given up."""
+    max_hold: MaxHold = timedelta(hours=1)
+    """How long a step may wait for its gates to see enough."""
+    on_no_data: OnNoData = OnNoData.HOLD
+    """What happens then."""
     analysis: Analysis
     """How the candidate is judged."""

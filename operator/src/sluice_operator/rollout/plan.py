@@ -13,12 +13,22 @@ from .snapshot import Mark
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """Requests with this header go to one backend alone, whatever the weights are."""
+
+    header: str
+    value: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
 class RouteTable:
     """Who gets which share of the requests. The weights sum to 100."""
 
     weights: tuple[tuple[str, int], ...]
     """(backend, percent). A backend at 0 is listed while its last requests drain."""
     marks: tuple[Mark, ...] = ()
+    previews: tuple[Preview, ...] = ()
 
     def weight(self, backend: str) -> int:
         """The percentage of a backend."""
@@ -36,6 +46,8 @@ class Plan:
     """A version loses its traffic: the route is written before anything else."""
     run: tuple[str, ...] = ()
     """Versions that are to be served."""
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    """Pods that a version has at least while a rollout runs; what its spec says where it is not named."""
     stop: tuple[str, ...] = ()
     """Versions whose pods are to go."""
     sweep: tuple[str, ...] = ()

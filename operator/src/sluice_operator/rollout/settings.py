@@ -1,19 +1,21 @@
-"""The settings in force for a version: the installation's defaults under what the version gives."""
+"""The settings in force for a version: the installation's, under its policy's, under its own; and the policy's floors.
+
+Objects are merged field by field, lists are taken whole. A floor that can be met by asking for more is met; one that
+cannot, as a version with fewer steps than required, is a problem that people are told of, and nothing begins.
+"""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from ..api.settings import (
-    Analysis,
-    EffectiveRollout,
-    Gate,
-    Limit,
-    Metric,
-    Probation,
-    RolloutSettings,
-    Step,
-)
+from pydantic import ValidationError
+
+from ..api.gates import Analysis, Gate, Limit, Metric
+from ..api.policy import Require, RolloutPolicySpec
+from ..api.settings import Approvals, EffectiveRollout, Probation, RolloutSettings, Step, Strategy
 
 DEFAULTS = EffectiveRollout(
     steps=[
@@ -37,16 +39,93 @@ DEFAULTS = EffectiveRollout(
 )
 
 
-def merge(given: RolloutSettings | None) -> EffectiveRollout:
-    """The settings in force: each field from the version where it gives one, else the default."""
-    if given is None:
-        return DEFAULTS
-    return DEFAULTS.model_copy(
-        update={name: value for name in type(given).model_fields if (value := getattr(given, name)) is not None}
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Settings, or why there are none."""
+
+    settings: EffectiveRollout
+    problem: str | None = None
+    """What of the version the policy does not allow."""
+
+
+def settle(given: RolloutSettings | None, *, policy: RolloutPolicySpec | None, digest: str | None) -> Settled:
+    """The settings for a version.
+
+    Args:
+        given: What the version itself says.
+        policy: The policy that applies to its model.
+        digest: The version's digest, if it says one.
+    """
+    under = _merged(_plain(DEFAULTS), _plain(policy.defaults) if policy and policy.defaults else {})
+    try:
+        team = EffectiveRollout.model_validate(under)
+        settings = EffectiveRollout.model_validate(_merged(under, _plain(given) if given else {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Settled(DEFAULTS, problem=f"rollout.{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    if settings.strategy is not Strategy.CANARY:
+        settings = settings.model_copy(update={"steps": []})
+    if policy is None or policy.require is None:
+        return Settled(settings)
+    require = policy.require
+    raised = settings.model_copy(
+        update={
+            "approvals": _at_least(settings.approvals, require.approvals),
+            "analysis": settings.analysis.model_copy(update={"gates": _gates(settings, team, require)}),
+        }
     )
+    return Settled(raised, problem=_violation(raised, require, digest))
+
+
+def merge(given: RolloutSettings | None) -> EffectiveRollout:
+    """The settings of a version for which there is no policy."""
+    return settle(given, policy=None, digest=None).settings
 
 
 def settings_hash(settings: EffectiveRollout) -> str:
     """A hash by which two people can see that they speak of the same settings."""
-    text = json.dumps(settings.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(settings: EffectiveRollout | RolloutSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(under)
+    for key, value in over.items():
+        below = out.get(key)
+        out[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return out
+
+
+def _at_least(given: Approvals | None, floor: Approvals | None) -> Approvals | None:
+    if given is None or floor is None:
+        return floor or given
+    return Approvals(
+        count=max(given.count, floor.count),
+        group=floor.group or given.group,
+        not_by_author=given.not_by_author or floor.not_by_author,
+    )
+
+
+def _gates(settings: EffectiveRollout, team: EffectiveRollout, require: Require) -> list[Gate]:
+    """The gates of the version, those that are required as the policy has them or stricter."""
+    own = {gate.name: gate for gate in settings.analysis.gates}
+    for gate in team.analysis.gates:
+        if gate.name in require.gates:
+            above = min(gate.limit.above, own[gate.name].limit.above if gate.name in own else 1.0)
+            own[gate.name] = gate.model_copy(update={"limit": gate.limit.model_copy(update={"above": above})})
+    return list(own.values())
+
+
+def _violation(settings: EffectiveRollout, require: Require, digest: str | None) -> str | None:
+    missing = set(require.gates) - {gate.name for gate in settings.analysis.gates}
+    if missing:
+        return f"the policy requires the gate {min(missing)}, which neither it nor the installation defines"
+    if require.min_steps is not None and len(settings.steps) < require.min_steps:
+        return f"the policy requires at least {require.min_steps} steps, this rollout has {len(settings.steps)}"
+    if require.digest and digest is None:
+        return "the policy requires source.digest"
+    return None

@@ -22,6 +22,12 @@ class Backend:
     """It may get traffic: KServe calls it ready and at least one of its pods is."""
     problem: str | None = None
     """Why it is not ready, in the pod's own words."""
+    available: int = 0
+    """Pods that can answer now."""
+    desired: int = 0
+    """Pods that it is to have now: what its autoscaler or its replicas ask for."""
+    refused: str | None = None
+    """What somebody else set in its InferenceService that we cannot let stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ class Transition:
 
 _TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
     Phase.DEPLOYING: ("Normal", "Deploying", "Deploy"),
+    Phase.QUEUED: ("Normal", "Queued", "Wait"),
+    Phase.PAUSED: ("Normal", "Paused", "Pause"),
+    Phase.AWAITING_APPROVAL: ("Normal", "AwaitingApproval", "Wait"),
     Phase.CANARY: ("Normal", "StepStarted", "SetWeight"),
     Phase.PROBATION: ("Normal", "ProbationStarted", "SetWeight"),
     Phase.STABLE: ("Normal", "Promoted", "Promote"),
