@@ -125,7 +125,7 @@ class ModelVersionSpec(ApiModel):
     lineage: Lineage | None = None
     """Where the version came from."""
     paused: bool = False
-    """Holds the rollout where it is: the version gets no more traffic until this is false. What must be taken back is."""
+    """Holds the rollout where it is: no more traffic until this is false. What must be taken back is."""
     rollout: RolloutSettings | None = None
     """How the version is rolled out; read when its rollout starts."""
 

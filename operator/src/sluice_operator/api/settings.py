@@ -143,7 +143,7 @@ class RolloutSettings(ApiModel):
 
 
 class EffectiveRollout(ApiModel):
-    """The settings in force for an attempt: installation, policy and version, in this order, with the policy's floors."""
+    """The settings in force for an attempt: installation, policy, version, in this order, and the policy's floors."""
 
     strategy: Strategy = Strategy.CANARY
     """How the candidate comes to its traffic."""
