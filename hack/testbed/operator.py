@@ -1,0 +1,122 @@
+"""The operator as a process of its own: started, killed, measured."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from hack.testbed.controlplane import free_port
+
+GATEWAY = {"name": "gateway", "namespace": "gateways"}
+_HZ = os.sysconf("SC_CLK_TCK")
+_STOP_SECONDS = 30.0
+_STATM_RESIDENT = 1
+_ON_PORT = """
+import sys
+from sluice_operator.__main__ import main
+from sluice_operator.controller import probes
+probes.PORT = int(sys.argv[1])
+main()
+"""
+
+
+class Operator:
+    """One operator; it may be started as often as it was ended.
+
+    Args:
+        kubeconfig: Whom it is to the API server, and where that is.
+        prometheus: URL of the Prometheus.
+        log: What it prints is added to this file.
+        interval: Seconds between two samples.
+    """
+
+    def __init__(self, *, kubeconfig: Path, prometheus: str, log: Path, interval: float = 1.0) -> None:
+        self.port = free_port()
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "KUBERNETES_"))},
+            "KUBECONFIG": str(kubeconfig),
+            "SLUICE_PROMETHEUS_URL": prometheus,
+            "SLUICE_INTERVAL": str(interval),
+            "SLUICE_GATEWAY_NAME": GATEWAY["name"],
+            "SLUICE_GATEWAY_NAMESPACE": GATEWAY["namespace"],
+            "SLUICE_DOMAIN": "sluice.local",
+        }
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Operator"]:
+        """Have it while the block runs, or for as long as the block leaves it alive."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
+
+    def start(self) -> None:
+        """Start it; it may not be at work for a second or two."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                # Nothing of it outlives us, even when we are killed.
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-c", _ON_PORT, str(self.port)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """End it as a machine that fails would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> int:
+        """Ask it to end; returns its exit status."""
+        assert self._process is not None  # noqa: S101 - whoever calls this has started it
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=_STOP_SECONDS)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """All that it has printed, its former lives included."""
+        return self._log.read_text(errors="replace")
+
+    def is_ready(self) -> bool:
+        """Whether its readiness probe is answered."""
+        return self._answer("readyz") is not None
+
+    def metrics(self) -> dict[str, float]:
+        """The samples of its metrics by their series as Prometheus writes them; none while it does not answer."""
+        lines = (line.rpartition(" ") for line in (self._answer("metrics") or "").splitlines() if line[0] != "#")
+        return {series: float(value) for series, _, value in lines}
+
+    def cpu_seconds(self) -> float:
+        """CPU time that its present life has used."""
+        fields = Path(f"/proc/{self._pid()}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _HZ
+
+    def resident_mb(self) -> float:
+        """Memory that its present life has resident."""
+        pages = int(Path(f"/proc/{self._pid()}/statm").read_text().split()[_STATM_RESIDENT])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def _pid(self) -> int:
+        assert self._process is not None  # noqa: S101 - whoever calls this has started it
+        return self._process.pid
+
+    def _answer(self, path: str) -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return None
