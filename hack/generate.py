@@ -1,6 +1,7 @@
 """Write the generated files. With --check, only say which are out of date.
 
-The CRDs come from the pydantic models, the ServingRuntimes for those who do without the chart from the chart's own.
+The CRDs come from the pydantic models, the ServingRuntimes for those who do without the chart from the chart's own, and
+the page of the chart's values from their schema.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from hack.chart import docs
 from sluice_operator.api.base import GROUP
 from sluice_operator.api.crd import KINDS, crd
 
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 _CHART = ROOT / "helm" / "sluice"
 _CRD_FOLDERS = (ROOT / "manifests" / "crds", _CHART / "files" / "crds")
 _RUNTIMES = ROOT / "manifests" / "runtimes"
+_PAGE = ROOT / "docs" / "chart.md"
 
 
 def generated() -> dict[Path, str]:
@@ -28,7 +31,7 @@ def generated() -> dict[Path, str]:
     }
     kinds = ("ClusterServingRuntime", "ServingRuntime")
     runtimes = {_RUNTIMES / f"{kind.lower()}.yaml": _written(_runtime(kind), source="helm/sluice") for kind in kinds}
-    return crds | runtimes
+    return crds | runtimes | {_PAGE: _page()}
 
 
 def _written(document: dict[str, Any], *, source: str) -> str:
@@ -45,6 +48,11 @@ def _runtime(kind: str) -> dict[str, Any]:
     # As in the chart, the name carries the version.
     name = f"sluice-transformers-{_read('Chart.yaml')['appVersion']}"
     return {"apiVersion": "serving.kserve.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def _page() -> str:
+    schema, values = ((_CHART / name).read_text() for name in ("values.schema.json", "values.yaml"))
+    return docs.page(_PAGE.read_text(), schema_text=schema, values_text=values)
 
 
 def _read(name: str) -> Any:

@@ -42,12 +42,9 @@ COREDNS = GoTool("coredns", "coredns", ".")
 CONTOUR = GoTool("contour", "contour", "github.com/projectcontour/contour/cmd/contour")
 KSERVE = GoTool("kserve", "kserve", "github.com/kserve/kserve/cmd/manager")
 # Of its two dozen service discoveries only ours: the others bring the SDK of every cloud.
-PROMETHEUS = GoTool(
-    "prometheus",
-    "prometheus",
-    "github.com/prometheus/prometheus/cmd/prometheus",
-    tags=("remove_all_sd", "enable_kubernetes_sd"),
-)
+_DISCOVERIES = ("remove_all_sd", "enable_kubernetes_sd")
+PROMETHEUS = GoTool("prometheus", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", tags=_DISCOVERIES)
+PROMTOOL = GoTool("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool", tags=_DISCOVERIES)
 HELM = GoTool("helm", "helm", "helm.sh/helm/v3/cmd/helm")
 
 

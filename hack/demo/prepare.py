@@ -20,8 +20,8 @@ from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster, 
 
 CLEAN_DEADLINE_S = 120.0
 POLL_S = 0.5
-PACE = ("scrape.interval=2s", "prometheus.interval=2")
-"""Chart values that make the cluster look more often than in production, so that nobody has to wait long."""
+VALUES = ("scrape.enabled=true", "scrape.interval=2s", "prometheus.interval=2")
+"""Chart values for the cluster's Prometheus, which looks more often than in production, so that nobody waits long."""
 
 
 class PrepareError(Exception):
@@ -54,7 +54,7 @@ def install_command(kubeconfig: Path, *, images: dict[str, str]) -> list[str]:
         f"--kubeconfig={kubeconfig}",
         *("upgrade", "--install", "sluice", "helm/sluice", "--namespace=sluice-system", "--create-namespace"),
         *(f"--set=image.{name}={images[name]}" for name in ("operator", "predictor")),
-        *(f"--set={value}" for value in PACE),
+        *(f"--set={value}" for value in VALUES),
         "--hide-notes",
         "--wait",
     ]

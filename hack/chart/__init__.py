@@ -1,0 +1,1 @@
+"""What is made from the chart, or for it: the page of its values, its dashboard."""
