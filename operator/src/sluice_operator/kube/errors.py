@@ -4,10 +4,11 @@
 class ApiError(Exception):
     """The API server refused, or could not be reached."""
 
-    def __init__(self, status: int, message: str) -> None:
-        """Carry the HTTP status (0 without an answer) and the server's own message."""
+    def __init__(self, status: int, message: str, *, retry_after: float = 0.0) -> None:
+        """Carry the HTTP status (0 without an answer), the server's own message and the seconds it asked to wait."""
         super().__init__(f"{status} {message}" if status else message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class NotFoundError(ApiError):
@@ -30,6 +31,10 @@ class UnavailableError(ApiError):
     """No answer, or one that says to come back later."""
 
 
+class NotLeaderError(ApiError):
+    """Nothing was sent: this process may not write now, because another may be leading."""
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: InvalidError,
     403: InvalidError,
@@ -40,6 +45,6 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def api_error(status: int, message: str) -> ApiError:
+def api_error(status: int, message: str, *, retry_after: float = 0.0) -> ApiError:
     """The error for an HTTP status."""
-    return _BY_STATUS.get(status, UnavailableError)(status, message)
+    return _BY_STATUS.get(status, UnavailableError)(status, message, retry_after=retry_after)

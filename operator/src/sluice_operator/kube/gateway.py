@@ -1,25 +1,40 @@
 """Every exchange with the API server passes through here.
 
 The `kubernetes` package does transport, TLS and authentication; objects are plain dictionaries on the wire. Its
-watches, informers and typed models are not used: see docs/decisions.md.
+watches, informers and typed models are not used: see docs/decisions.md. Reads are repeated, because that changes
+nothing; writes never are, because nobody knows what became of the first one. Every write asks for leave right before
+it is sent.
 """
 
+import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
-from .errors import UnavailableError, api_error
+from .errors import ApiError, NotLeaderError, UnavailableError, api_error
 
 FIELD_MANAGER = "sluice"
 STATUS_FIELD_MANAGER = "sluice-status"
 _WRITE_TIMEOUT = 5.0
 _READ_TIMEOUT = 30.0
+"""Seconds for a read, with all its repetitions."""
+_READ_TRIES = 4
+_MESSAGE = 2000
+_JITTER = wait_random_exponential(multiplier=0.1, max=2.0)
 
 Object = dict[str, Any]
 
@@ -48,21 +63,44 @@ class Resource:
 class Gateway:
     """The API server."""
 
-    def __init__(self, api: ApiClient) -> None:
-        """Speak through a configured client."""
+    def __init__(
+        self,
+        api: ApiClient,
+        *,
+        may_write: Callable[[], bool] = lambda: True,
+        asked: Callable[[str, str], None] = lambda _method, _code: None,
+    ) -> None:
+        """Speak through a configured client.
+
+        Args:
+            api: The client.
+            may_write: Asked right before every write; when it says no, NotLeaderError is raised and nothing is sent.
+            asked: Told the method and the status of every request; `<error>` stands for no answer.
+        """
         self._api = api
+        self._may_write = may_write
+        self._asked = asked
 
     async def get(self, resource: Resource, *, namespace: str, name: str) -> Object:
         """Read one object, live."""
-        return await self._request("GET", resource.path(namespace=namespace, name=name), seconds=_READ_TIMEOUT)
+        return await self._read(resource.path(namespace=namespace, name=name), query={})
 
     async def list(self, resource: Resource, query: Mapping[str, str]) -> Object:
         """Read one page of a collection, over all namespaces."""
-        return await self._request("GET", resource.path(), query=query, seconds=_READ_TIMEOUT)
+        return await self._read(resource.path(), query=query)
 
     async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
         """Create an object."""
         return await self._request("POST", resource.path(namespace=namespace), body=body)
+
+    async def replace(self, resource: Resource, body: Object) -> Object:
+        """Replace an object that has not changed since it was read.
+
+        Raises:
+            ConflictError: when it has.
+        """
+        meta = body["metadata"]
+        return await self._request("PUT", resource.path(namespace=meta["namespace"], name=meta["name"]), body=body)
 
     async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
         """Server-side apply of the complete set of fields that are ours.
@@ -104,10 +142,24 @@ class Gateway:
             response = await self._open("GET", resource.path(), query=query, limit=limit)
             try:
                 if response.status >= 400:
-                    raise api_error(response.status, _message(await response.read()))
+                    raise _refusal(response, await response.read())
                 yield _lines(response)
             finally:
                 response.close()
+
+    async def _read(self, path: str, *, query: Mapping[str, str]) -> Object:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + _READ_TIMEOUT
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_is_passing),
+            stop=stop_after_attempt(_READ_TRIES) | stop_before_delay(_READ_TIMEOUT),
+            wait=_pause,
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._request("GET", path, query=query, seconds=max(0.001, ends - loop.time()))
+        raise AssertionError("tenacity ends with a result or an error")
 
     async def _request(
         self,
@@ -127,7 +179,7 @@ class Gateway:
             async with response:
                 raw = await response.read()
             if response.status >= 400:
-                raise api_error(response.status, _message(raw))
+                raise _refusal(response, raw)
             answer: Object = json.loads(raw)
             return answer
 
@@ -149,8 +201,15 @@ class Gateway:
             body=body,
             auth_settings=["BearerToken"],
         )
-        answer = await self._api.call_api(*request, _request_timeout=limit)
+        if method != "GET" and not self._may_write():
+            raise NotLeaderError(0, f"this process does not lead: {method} {path} was not sent")
+        try:
+            answer = await self._api.call_api(*request, _request_timeout=limit)
+        except Exception:
+            self._asked(method, "<error>")
+            raise
         response: aiohttp.ClientResponse = answer.response
+        self._asked(method, str(response.status))
         return response
 
 
@@ -169,10 +228,26 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
                 yield json.loads(line)
 
 
+def _is_passing(error: BaseException) -> bool:
+    """Whether the same question may be answered when it is asked again."""
+    return isinstance(error, UnavailableError) and (error.status in (0, 408, 429) or error.status >= 500)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return _JITTER(state) + (error.retry_after if isinstance(error, ApiError) else 0.0)
+
+
+def _refusal(response: aiohttp.ClientResponse, raw: bytes) -> ApiError:
+    wait = response.headers.get("Retry-After", "")
+    seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0
+    return api_error(response.status, _message(raw), retry_after=seconds)
+
+
 def _message(raw: bytes) -> str:
     """The server's own words, or the beginning of whatever a proxy in between answered."""
     try:
         message = json.loads(raw)["message"]
     except (ValueError, KeyError, TypeError):
         message = raw[:200].decode(errors="replace")
-    return str(message)
+    return str(message)[:_MESSAGE]
