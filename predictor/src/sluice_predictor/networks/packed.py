@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Literal, Protocol
@@ -12,6 +12,9 @@ from torch import Tensor
 
 Rows = Literal["all", "first"]
 """Which tokens of each text the states are wanted of; what is not wanted need not be computed."""
+
+MOST_TOKENS = 1024
+"""Tokens of a pass on a CPU. More are not faster, and what a pass needs in memory grows with them."""
 
 _LEAST_STEP = 4
 _LEAST_SHARED_STATES = 64 * 384
@@ -53,6 +56,24 @@ def worthwhile_threads(states: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+def in_passes(ids: Sequence[Sequence[int]], encode: Callable[[Sequence[Sequence[int]]], Tensor]) -> Tensor:
+    """Encode texts in as many passes as their number of tokens asks for; a longer text has one for itself.
+
+    Args:
+        ids: at least one text.
+        encode: returns the states of some of them, text after text.
+    """
+    passes: list[list[Sequence[int]]] = []
+    room = 0
+    for text in ids:
+        if not passes or len(text) > room:
+            passes.append([])
+            room = MOST_TOKENS
+        passes[-1].append(text)
+        room -= len(text)
+    return encode(ids) if len(passes) == 1 else torch.cat([encode(texts) for texts in passes])
+
+
 def lay_out(ids: Sequence[Sequence[int]], *, vocabulary: int) -> tuple[Tensor, list[int]]:
     """Return all ids one after the other, and the length of each text.
 
@@ -69,10 +90,10 @@ def filled_up(ids: Sequence[Sequence[int]]) -> list[Sequence[int]]:
     """Return the texts and, behind them, so much padding that together they have one of few numbers of tokens.
 
     oneDNN makes code for every number of rows that it meets: that takes as long as a short text, and nearly a megabyte
-    for each matrix product. The padding is at most a sixteenth, or three tokens.
+    for each matrix product. The padding is at most an eighth, or three tokens.
     """
     tokens = sum(map(len, ids))
-    missing = -tokens % max(_LEAST_STEP, 1 << tokens.bit_length() >> 5)
+    missing = -tokens % max(_LEAST_STEP, 1 << tokens.bit_length() >> 4)
     # No longer than a text, so that there are places for it.
     longest = max(map(len, ids))
     padding = [[0] * min(longest, missing - start) for start in range(0, missing, longest)]
