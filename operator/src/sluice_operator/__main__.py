@@ -1,6 +1,8 @@
 """Entry point: `python -m sluice_operator`."""
 
 import asyncio
+import gc
+import logging
 import os
 import signal
 import sys
@@ -13,6 +15,9 @@ from pydantic import ValidationError
 from .controller import logs
 from .controller.manager import Manager
 from .controller.settings import Settings
+from .kube.lease import LeaseLostError
+
+log = logging.getLogger(__name__)
 
 
 async def _run(settings: Settings) -> None:
@@ -30,14 +35,23 @@ async def _run(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Run the operator until SIGTERM or SIGINT."""
+    """Run the operator until SIGTERM or SIGINT; the exit status is 1 when it ended by itself."""
     logs.configure()
     try:
         settings = Settings.from_environment(os.environ)
     except ValidationError as error:
         wrong = ", ".join(f"SLUICE_{str(e['loc'][0]).upper()} ({e['msg']})" for e in error.errors())
         sys.exit(f"sluice-operator: settings are missing or wrong: {wrong}")
-    asyncio.run(_run(settings))
+    gc.set_threshold(50_000, 20, 50)  # lists of thousands of objects come in pages, and none of it is garbage
+    try:
+        asyncio.run(_run(settings))
+    except ExceptionGroup as group:
+        lost, others = group.split(LeaseLostError)
+        if lost is not None:
+            log.error("the lease is lost, another may lead now: ending")
+        if others is not None:
+            log.error("a part of the operator ended", exc_info=others)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

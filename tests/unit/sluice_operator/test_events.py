@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_operator.kube.errors import ConflictError, UnavailableError
+from sluice_operator.kube.errors import ConflictError, NotFoundError, UnavailableError
 from sluice_operator.kube.events import Event, EventRecorder, render_event
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -27,12 +27,19 @@ class Api:
     def __init__(self, *failures):
         self.failures = list(failures)
         self.written = []
+        self.counted = []
 
     async def create(self, resource, *, namespace, body):
         del resource, namespace
         if self.failures:
             raise self.failures.pop(0)
         self.written.append(body)
+
+    async def merge_patch(self, resource, *, namespace, name, body):
+        assert (resource.plural, namespace) == ("events", "default")
+        if self.failures:
+            raise self.failures.pop(0)
+        self.counted.append((name, body["series"]["count"]))
 
 
 async def flushed(api, *events):
@@ -89,3 +96,44 @@ def test_an_event_keeps_within_what_the_api_server_takes(note, name):
     assert note.startswith(body["note"])
     assert len(body["metadata"]["name"]) <= 253
     assert len(body["reportingInstance"]) <= 128
+
+
+async def test_what_is_told_again_is_counted_in_one_event():
+    api = Api()
+    await flushed(api, event(), event(), event("something else"), event())
+
+    assert [body["note"] for body in api.written] == ["it was rolled back", "something else"]
+    name = api.written[0]["metadata"]["name"]
+    assert api.counted == [(name, 2), (name, 3)]
+    assert "series" not in api.written[0], "one is no series"
+
+
+class Expired(Api):
+    """Its Events are gone before they are counted."""
+
+    async def merge_patch(self, resource, *, namespace, name, body):
+        del resource, namespace, body
+        raise NotFoundError(404, name)
+
+
+async def test_an_event_that_has_expired_is_written_anew_with_its_count():
+    api = Expired()
+    await flushed(api, event(), event())
+
+    assert [body.get("series", {}).get("count") for body in api.written] == [None, 2]
+    assert len({body["metadata"]["name"] for body in api.written}) == 2
+
+
+async def test_an_event_whose_writing_failed_is_written_when_it_is_told_again():
+    api = Api(UnavailableError(503, "later"))
+    await flushed(api, event(), event())
+
+    assert [body["series"]["count"] for body in api.written] == [2]
+    assert api.counted == []
+
+
+async def test_one_object_cannot_flood_the_api_server():
+    api = Api()
+    await flushed(api, *(event(f"note {n}") for n in range(900)))
+
+    assert len(api.written) == 25

@@ -3,14 +3,17 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 from scripted_api import WIDGETS, ScriptedApi, page, refuses, says, serving, streams, widget
 
 from sluice_operator.kube.errors import (
+    ApiError,
     ConflictError,
     GoneError,
     InvalidError,
     NotFoundError,
+    NotLeaderError,
     UnavailableError,
 )
 from sluice_operator.kube.gateway import Gateway, Resource
@@ -144,3 +147,158 @@ async def test_a_page_is_asked_for_as_it_is():
 
     assert [item["metadata"]["name"] for item in found["items"]] == ["a"]
     assert api.asked[0].query == {"limit": "500", "continue": "abc"}
+
+
+# Reads are repeated, writes are not
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+async def test_a_read_that_failed_in_passing_is_asked_again(status):
+    api = ScriptedApi([refuses(status), says("<html>", status=502), says(BODY)])
+    async with serving(api) as gateway:
+        assert await gateway.get(WIDGETS, namespace="default", name="w") == BODY
+
+    assert len(api.asked) == 3
+
+
+async def test_a_list_is_asked_again_with_the_same_question():
+    api = ScriptedApi([refuses(503), page(widget("a", 1))])
+    async with serving(api) as gateway:
+        await gateway.list(WIDGETS, {"limit": "500"})
+
+    assert [asked.query for asked in api.asked] == [{"limit": "500"}] * 2
+
+
+async def test_a_read_is_not_asked_for_ever():
+    api = ScriptedApi([refuses(503, "later")])
+    async with serving(api) as gateway:
+        with pytest.raises(UnavailableError, match="later"):
+            await gateway.get(WIDGETS, namespace="default", name="w")
+
+    assert len(api.asked) == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422])
+async def test_a_read_that_was_refused_is_not_asked_again(status):
+    api = ScriptedApi([refuses(status)])
+    async with serving(api) as gateway:
+        with pytest.raises(ApiError):
+            await gateway.get(WIDGETS, namespace="default", name="w")
+
+    assert len(api.asked) == 1
+
+
+def busy(seconds):
+    async def answer(_):
+        return web.json_response({"message": "busy"}, status=429, headers={"Retry-After": seconds})
+
+    return answer
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """What was slept, without sleeping it."""
+    seconds, really = [], asyncio.sleep
+
+    async def sleep(delay, *rest):
+        seconds.append(delay)
+        await really(0, *rest)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return seconds
+
+
+async def test_the_server_says_how_long_to_wait(slept):
+    api = ScriptedApi([busy("7"), says(BODY)])
+    async with serving(api) as gateway:
+        await gateway.get(WIDGETS, namespace="default", name="w")
+
+    waited = max(slept)
+    assert 7 <= waited < 8
+
+
+@pytest.mark.parametrize("seconds", ["31", "9" * 400])
+async def test_a_wait_beyond_the_budget_is_not_begun(seconds):
+    api = ScriptedApi([busy(seconds)])
+    async with serving(api) as gateway:
+        with pytest.raises(UnavailableError, match="busy") as caught:
+            await gateway.get(WIDGETS, namespace="default", name="w")
+
+    assert len(api.asked) == 1
+    assert caught.value.retry_after > 30
+
+
+@pytest.mark.parametrize("seconds", ["", "soon", "-1", "1.5", "²", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_a_wait_that_cannot_be_read_is_none(seconds):
+    api = ScriptedApi([busy(seconds), says(BODY)])
+    async with serving(api) as gateway, asyncio.timeout(5):
+        assert await gateway.get(WIDGETS, namespace="default", name="w") == BODY
+
+
+WRITES = {
+    "create": lambda gateway: gateway.create(WIDGETS, namespace="default", body=BODY),
+    "replace": lambda gateway: gateway.replace(WIDGETS, BODY),
+    "apply": lambda gateway: gateway.apply(WIDGETS, BODY),
+    "status": lambda gateway: gateway.apply(WIDGETS, BODY, sub="status"),
+    "merge_patch": lambda gateway: gateway.merge_patch(WIDGETS, namespace="default", name="w", body=BODY),
+    "delete": lambda gateway: gateway.delete(WIDGETS, namespace="default", name="w"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_a_write_is_never_repeated_blindly(write):
+    api = ScriptedApi([refuses(503), says(BODY)])
+    async with serving(api) as gateway:
+        with pytest.raises(UnavailableError):
+            await write(gateway)
+
+    assert len(api.asked) == 1
+
+
+# Who does not lead writes nothing
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_every_write_asks_for_leave_right_before_it_is_sent(write):
+    api, leads = ScriptedApi([says(BODY)]), [True, False]
+    async with serving(api, may_write=lambda: leads.pop(0)) as gateway:
+        await write(gateway)
+        with pytest.raises(NotLeaderError):
+            await write(gateway)
+
+    assert len(api.asked) == 1
+
+
+async def test_who_does_not_lead_still_reads_and_watches():
+    api = ScriptedApi([says(BODY), page(widget("a", 1)), streams()])
+    async with serving(api, may_write=lambda: False) as gateway:
+        await gateway.get(WIDGETS, namespace="default", name="w")
+        await gateway.list(WIDGETS, {})
+        async with gateway.watch(WIDGETS, {}, idle=5):
+            pass
+
+    assert [asked.method for asked in api.asked] == ["GET"] * 3
+
+
+async def test_every_request_is_counted_by_its_outcome():
+    told = []
+    api = ScriptedApi([says(BODY), refuses(409), refuses(410)])
+    async with serving(api, asked=lambda method, code: told.append((method, code))) as gateway:
+        await gateway.get(WIDGETS, namespace="default", name="w")
+        with pytest.raises(ConflictError):
+            await gateway.apply(WIDGETS, BODY)
+        with pytest.raises(GoneError):
+            async with gateway.watch(WIDGETS, {}, idle=5):
+                raise AssertionError("it was refused")
+    async with ApiClient(Configuration(host="http://127.0.0.1:9")) as client:
+        with pytest.raises(UnavailableError):
+            await Gateway(client, asked=lambda *what: told.append(what)).apply(WIDGETS, BODY)
+
+    assert told == [("GET", "200"), ("PATCH", "409"), ("GET", "410"), ("PATCH", "<error>")]
+
+
+async def test_what_the_server_says_is_bounded():
+    async with serving(ScriptedApi([refuses(422, "x" * 100_000)])) as gateway:
+        with pytest.raises(InvalidError) as caught:
+            await gateway.apply(WIDGETS, BODY)
+    assert len(str(caught.value)) < 3000

@@ -3,12 +3,14 @@
 import json
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase
+from sluice_operator.controller import logs
 from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics
 from sluice_operator.controller.settings import Settings
@@ -18,6 +20,7 @@ GIVEN = {
     "SLUICE_GATEWAY_NAME": "contour",
     "SLUICE_GATEWAY_NAMESPACE": "projectcontour",
     "SLUICE_DOMAIN": "sluice.local",
+    "SLUICE_NAMESPACE": "sluice-system",
 }
 
 
@@ -33,6 +36,9 @@ def test_settings_are_read_from_the_environment():
         ("SLUICE_PROMETHEUS_URL", None),
         ("SLUICE_PROMETHEUS_URL", "prometheus:9090"),
         ("SLUICE_DOMAIN", ""),
+        ("SLUICE_NAMESPACE", None),
+        ("SLUICE_POD_NAME", ""),
+        ("SLUICE_PROMETHEUS_HEADERS", "X-Scope-OrgID: team-a"),
         ("SLUICE_INTERVAL", "0"),
         ("SLUICE_INTERVAL", "often"),
     ],
@@ -43,6 +49,27 @@ def test_a_setting_that_is_missing_or_wrong_is_named(name, value):
     with pytest.raises(ValidationError) as caught:
         Settings.from_environment(given)
     assert [f"SLUICE_{str(error['loc'][0]).upper()}" for error in caught.value.errors()] == [name]
+
+
+def test_how_prometheus_is_reached_is_read_from_the_environment():
+    files = {"CA": "/a/ca.crt", "TOKEN": "/a/token", "USERNAME": "/a/username", "PASSWORD": "/a/password"}
+    given = {f"SLUICE_PROMETHEUS_{name}_FILE": path for name, path in files.items()}
+    headers = {"SLUICE_PROMETHEUS_HEADERS": '{"X-Scope-OrgID": "team-a"}'}
+    access = Settings.from_environment({**GIVEN, **given, **headers}).prometheus
+
+    paths = (access.ca_file, access.token_file, access.username_file, access.password_file)
+    assert paths == tuple(Path(path) for path in files.values())
+    assert access.headers == {"X-Scope-OrgID": "team-a"}
+
+
+@pytest.mark.parametrize("headers", ["[]", '{"a b": "c"}', '{"a": "b\\r\\nc: d"}', '{"": "x"}', '{"a": 1}'])
+def test_a_header_that_would_be_another_is_refused(headers):
+    with pytest.raises(ValidationError):
+        Settings.from_environment({**GIVEN, "SLUICE_PROMETHEUS_HEADERS": headers})
+
+
+def test_two_processes_outside_pods_never_share_a_name():
+    assert Settings.from_environment(GIVEN).pod_name != Settings.from_environment(GIVEN).pod_name
 
 
 def record(message="it %s", *args, **fields):
@@ -100,9 +127,109 @@ def test_a_version_has_one_phase_and_one_weight_and_leaves_nothing_behind():
     assert about(metrics) == []
 
 
+def said(metrics):
+    return generate_latest(metrics.registry).decode().splitlines()
+
+
 def test_known_results_are_there_from_the_start_so_that_rates_have_a_beginning():
-    text = generate_latest(Metrics().registry).decode()
+    lines = said(Metrics())
 
     for result in ("success", "error", "requeue_after"):
-        assert f'controller_runtime_reconcile_total{{controller="modelversion",result="{result}"}} 0.0' in text
-    assert 'workqueue_depth{name="modelversion"} 0.0' in text
+        assert f'controller_runtime_reconcile_total{{controller="modelversion",result="{result}"}} 0.0' in lines
+    assert 'controller_runtime_reconcile_errors_total{controller="modelversion"} 0.0' in lines
+    for metric in ("workqueue_depth", "workqueue_adds_total", "workqueue_retries_total"):
+        assert f'{metric}{{controller="modelversion",name="modelversion"}} 0.0' in lines
+
+
+def test_the_metrics_have_the_names_that_boards_ask_for():
+    metrics = Metrics()
+    metrics.runtime.watch_lease("sluice-operator", holds=lambda: True)
+    metrics.runtime.asked(host="10.0.0.1:443")("GET", "200")
+    names = {line.split()[2] for line in said(metrics) if line.startswith("# TYPE")}
+
+    assert names >= {
+        "controller_runtime_active_workers",
+        "controller_runtime_max_concurrent_reconciles",
+        "controller_runtime_reconcile_errors_total",
+        "controller_runtime_reconcile_time_seconds",
+        "controller_runtime_reconcile_total",
+        "leader_election_master_status",
+        "rest_client_requests_total",
+        "workqueue_adds_total",
+        "workqueue_depth",
+        "workqueue_longest_running_processor_seconds",
+        "workqueue_queue_duration_seconds",
+        "workqueue_retries_total",
+        "workqueue_unfinished_work_seconds",
+        "workqueue_work_duration_seconds",
+    }
+    assert 'rest_client_requests_total{code="200",host="10.0.0.1:443",method="GET"} 1.0' in said(metrics)
+
+
+def test_the_lease_is_shown_as_it_is_when_it_is_asked_for():
+    metrics, holds = Metrics(), [False]
+    metrics.runtime.watch_lease("sluice-operator", holds=lambda: holds[0])
+    assert 'leader_election_master_status{name="sluice-operator"} 0.0' in said(metrics)
+    holds[0] = True
+
+    assert 'leader_election_master_status{name="sluice-operator"} 1.0' in said(metrics)
+
+
+def test_work_under_way_is_shown_by_its_sum_and_its_longest():
+    metrics = Metrics()
+    metrics.queue.watch(depth=lambda: 7, working=lambda: [1.5, 3.0])
+    lines = said(metrics)
+
+    for name, value in (("depth", 7.0), ("unfinished_work_seconds", 4.5), ("longest_running_processor_seconds", 3.0)):
+        assert f'workqueue_{name}{{controller="modelversion",name="modelversion"}} {value}' in lines
+
+
+# What a line is about, and what it never says
+
+
+def test_every_line_within_is_about_the_same_and_none_after():
+    formatter = JsonFormatter()
+    with logs.about(namespace="default", model="sms"):
+        with logs.about(version="1.1.0"):
+            inner = json.loads(formatter.format(record("route written")))
+        outer = json.loads(formatter.format(record("it", namespace="its own")))
+    after = json.loads(formatter.format(record("it")))
+
+    assert (inner["namespace"], inner["model"], inner["version"]) == ("default", "sms", "1.1.0")
+    assert (outer["namespace"], outer["model"]) == ("its own", "sms")
+    assert "version" not in outer
+    assert "model" not in after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot connect to http://sluice:hunter2@prometheus:9090/api",
+        "cannot connect to https://hunter2@prometheus",
+        "401 for Authorization: Bearer hunter2hunter2.x-y_z",
+        "401 for Basic aHVudGVyMjpodW50ZXIy hunter",
+    ],
+)
+def test_credentials_are_not_logged(text):
+    line = record("%s", text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        line.exc_info = sys.exc_info()
+    formatted = JsonFormatter().format(line)
+
+    assert "hunter2" not in formatted
+    assert "aHVudGVyMjpodW50ZXIy" not in formatted
+    assert "***" in formatted
+
+
+def test_a_line_is_bounded_and_an_exception_keeps_its_end():
+    line = record("x" * 100_000)
+    try:
+        raise ValueError("y" * 100_000 + "the end")
+    except ValueError:
+        line.exc_info = sys.exc_info()
+    written = JsonFormatter().format(line)
+
+    assert len(written) < 20_000
+    assert json.loads(written)["exception"].endswith("the end")

@@ -1,7 +1,10 @@
 """Only a whole answer of Prometheus counts; the sampler asks two questions, and only while something is watched."""
 
 import asyncio
+import base64
 import json
+import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from hack.testbed.certificates import Authority
+from sluice_operator.prometheus.access import Access, Trust
 from sluice_operator.prometheus.client import PrometheusClient, PrometheusError
 from sluice_operator.prometheus.predictor import Target
 from sluice_operator.prometheus.sampler import Sampler
@@ -17,17 +22,19 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def prometheus(answer: Answer, *, patience: float = 2.0) -> AsyncIterator[PrometheusClient]:
+async def prometheus(
+    answer: Answer, *, patience: float = 2.0, tls: ssl.SSLContext | None = None, **access_to: object
+) -> AsyncIterator[PrometheusClient]:
     app = web.Application()
     app.router.add_post("/api/v1/query", answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    scheme, port = "https" if tls else "http", runner.addresses[0][1]
     try:
         async with aiohttp.ClientSession() as session:
-            yield PrometheusClient(url=f"http://127.0.0.1:{port}/", session=session, timeout=patience)
+            access = Access(url=f"{scheme}://127.0.0.1:{port}/", **access_to)
+            yield PrometheusClient(access=access, session=session, timeout=patience)
     finally:
         await runner.cleanup()
 
@@ -120,7 +127,171 @@ async def test_one_failure_is_asked_again():
 
 async def test_nobody_listening_is_an_error():
     async with aiohttp.ClientSession() as session:
-        client = PrometheusClient(url="http://127.0.0.1:9", session=session)
+        client = PrometheusClient(access=Access(url="http://127.0.0.1:9"), session=session)
+        with pytest.raises(PrometheusError):
+            await client.matrix("up[1m]", at=0)
+
+
+def answering(*answers):
+    """Answers in turn, and how many were given."""
+    given = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        given.append(request)
+        return await answers[min(len(given), len(answers)) - 1](request)
+
+    return answer, given
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+async def test_what_passes_is_asked_again(status):
+    answer, given = answering(always("<html>", status=status), always("<html>", status=status), always(matrix()))
+    async with prometheus(answer, patience=10) as client:
+        assert await client.matrix("up[1m]", at=0) == []
+    assert len(given) == 3
+
+
+async def test_it_is_not_asked_for_ever():
+    answer, given = answering(always({"status": "error", "error": "too busy"}, status=503))
+    async with prometheus(answer, patience=10) as client:
+        with pytest.raises(PrometheusError, match="HTTP 503: too busy"):
+            await client.matrix("up[1m]", at=0)
+    assert len(given) == 3
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        always({"status": "error", "error": "parse error"}, status=400),
+        always("", status=401),
+        always("", status=404),
+        always(matrix(warnings=["store unreachable"])),
+    ],
+    ids=["400", "401", "404", "partial"],
+)
+async def test_what_stays_wrong_is_not_asked_again(refusal):
+    answer, given = answering(refusal)
+    async with prometheus(answer) as client:
+        with pytest.raises(PrometheusError):
+            await client.matrix("up[1m]", at=0)
+    assert len(given) == 1
+
+
+async def test_it_says_how_long_to_wait_and_nobody_waits_longer_than_the_sample_may_take():
+    async def busy(_: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "60"})
+
+    answer, given = answering(busy)
+    async with prometheus(answer) as client, asyncio.timeout(5):
+        with pytest.raises(PrometheusError, match="HTTP 429"):
+            await client.matrix("up[1m]", at=0)
+    assert len(given) == 1
+
+
+# How it is reached
+
+
+async def shown(**access_to):
+    """The headers that Prometheus sees."""
+    answer, given = answering(always(matrix()))
+    async with prometheus(answer, **access_to) as client:
+        await client.matrix("up[1m]", at=0)
+    return given[0].headers
+
+
+async def test_a_token_is_read_anew_for_every_question(tmp_path):
+    token = tmp_path / "token"
+    answer, given = answering(always(matrix()))
+    async with prometheus(answer, token_file=token) as client:
+        for text in ("first\n", "second"):
+            token.write_text(text)
+            await client.matrix("up[1m]", at=0)
+
+    assert [request.headers["Authorization"] for request in given] == ["Bearer first", "Bearer second"]
+
+
+async def test_name_and_password_are_shown_as_basic_authentication(tmp_path):
+    name, password = tmp_path / "username", tmp_path / "password"
+    name.write_text("sluice")
+    password.write_text("pass:wörd\n")
+    headers = await shown(username_file=name, password_file=password)
+
+    kind, encoded = headers["Authorization"].split()
+    assert (kind, base64.b64decode(encoded).decode()) == ("Basic", "sluice:pass:wörd")
+
+
+async def test_headers_are_sent_along():
+    assert (await shown(headers={"X-Scope-OrgID": "team-a"}))["X-Scope-OrgID"] == "team-a"
+
+
+async def test_without_credentials_none_are_shown():
+    assert "Authorization" not in await shown()
+
+
+@pytest.mark.parametrize("token", [None, b"two\nlines", b"\xff\xfe"], ids=["missing", "lines", "bytes"])
+async def test_a_token_that_cannot_be_shown_is_an_error_that_does_not_tell_it(tmp_path, token):
+    file = tmp_path / "token"
+    if token is not None:
+        file.write_bytes(token)
+    async with prometheus(always(matrix()), token_file=file) as client:
+        with pytest.raises(PrometheusError) as caught:
+            await client.matrix("up[1m]", at=0)
+    assert "two" not in str(caught.value)
+
+
+async def test_credentials_do_not_follow_a_redirect(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("secret")
+
+    async def elsewhere(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("http://127.0.0.1:9/api/v1/query")
+
+    async with prometheus(elsewhere, token_file=token) as client:
+        with pytest.raises(PrometheusError, match="HTTP 307"):
+            await client.matrix("up[1m]", at=0)
+
+
+def served_by(authority, folder):
+    """The server's side of TLS, signed by an authority."""
+    signed = authority.server()
+    (folder / "server.crt").write_text(signed.certificate)
+    (folder / "server.key").write_text(signed.key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    return context
+
+
+async def test_a_certificate_is_checked_against_the_given_authority_as_its_file_now_is(tmp_path):
+    ours, other, file = Authority(), Authority(), tmp_path / "ca.crt"
+    file.write_text(other.certificate)
+    async with prometheus(always(matrix()), tls=served_by(ours, tmp_path), ca_file=file) as client:
+        with pytest.raises(PrometheusError, match="certificate verify failed"):
+            await client.matrix("up[1m]", at=0)
+        file.write_text(ours.certificate)
+        os.utime(file, ns=(1, 1))
+        assert await client.matrix("up[1m]", at=0) == []
+
+
+async def test_without_an_authority_of_its_own_an_unknown_certificate_is_refused(tmp_path):
+    async with prometheus(always(matrix()), tls=served_by(Authority(), tmp_path)) as client:
+        with pytest.raises(PrometheusError, match="certificate verify failed"):
+            await client.matrix("up[1m]", at=0)
+
+
+def test_a_context_is_made_once_for_a_file(tmp_path):
+    file = tmp_path / "ca.crt"
+    file.write_text(Authority().certificate)
+    trust = Trust(file)
+
+    assert trust.context() is trust.context()
+
+
+@pytest.mark.parametrize("text", [None, "none"], ids=["missing", "no-certificate"])
+async def test_an_authority_that_cannot_be_read_is_an_error(tmp_path, text):
+    file = tmp_path / "ca.crt"
+    if text is not None:
+        file.write_text(text)
+    async with prometheus(always(matrix()), ca_file=file) as client:
         with pytest.raises(PrometheusError):
             await client.matrix("up[1m]", at=0)
 

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sluice_operator.kube.workqueue import QueueState, WorkQueue
+from sluice_operator.kube.workqueue import QueueState, Unobserved, WorkQueue
 
 KEYS = st.sampled_from("abcd")
 
@@ -17,7 +17,7 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue: QueueState[str] = QueueState()
+        self.queue: QueueState[str] = QueueState(Unobserved())
         self.now = 0.0
         self.busy: set[str] = set()
         self.waiting: set[str] = set()
@@ -26,7 +26,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def add(self, key: str) -> None:
-        self.queue.add(key)
+        self.queue.add(key, self.now)
         self.waiting.add(key)
 
     @rule(key=KEYS, delay=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
@@ -69,7 +69,7 @@ class Queue(RuleBasedStateMachine):
     @rule(data=st.data())
     def done(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.busy)))
-        self.queue.done(key)
+        self.queue.done(key, self.now)
         self.busy.remove(key)
 
     @invariant()
@@ -82,11 +82,11 @@ class Queue(RuleBasedStateMachine):
     def teardown(self) -> None:
         owed = self.waiting | self.later.keys()
         for key in sorted(self.busy):
-            self.queue.done(key)
+            self.queue.done(key, self.now)
         got = []
         while (key := self.queue.take(self.now + 1e9)) is not None:
             got.append(key)
-            self.queue.done(key)
+            self.queue.done(key, self.now)
         assert sorted(got) == sorted(owed), "every change is looked at, once"
 
 
@@ -95,7 +95,7 @@ TestQueue.settings = settings(max_examples=150, stateful_step_count=40, deadline
 
 
 def test_failures_wait_longer_each_time_up_to_five_minutes():
-    queue: QueueState[str] = QueueState()
+    queue: QueueState[str] = QueueState(Unobserved())
     waits = []
     now = 0.0
     for _ in range(40):
@@ -104,7 +104,7 @@ def test_failures_wait_longer_each_time_up_to_five_minutes():
         waits.append(due - now)
         now = due
         assert queue.take(now) == "a"
-        queue.done("a")
+        queue.done("a", now)
 
     assert waits[:3] == pytest.approx([0.005, 0.01, 0.02])
     assert waits[-1] == pytest.approx(300)
@@ -178,3 +178,66 @@ async def test_a_key_that_changes_while_it_is_worked_on_is_looked_at_again():
 
     queue.done("a")
     assert await other == "a"
+
+
+@pytest.mark.looptime
+async def test_a_closed_queue_gives_out_nothing_more():
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    assert await queue.take() == "a"
+    workers = [asyncio.create_task(queue.take()) for _ in range(3)]
+    await asyncio.sleep(1)
+    queue.add("b")
+    queue.close()
+    queue.done("a")
+
+    assert await asyncio.gather(*workers) == [None, None, None]
+    assert await queue.take() is None
+
+
+# What is told of it
+
+
+class Told:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, float]] = []
+
+    def added(self) -> None:
+        self.said.append(("added", 0))
+
+    def taken(self, waited: float) -> None:
+        self.said.append(("taken", waited))
+
+    def finished(self, worked: float) -> None:
+        self.said.append(("finished", worked))
+
+    def retried(self) -> None:
+        self.said.append(("retried", 0))
+
+
+def test_waits_and_work_are_told_with_their_seconds():
+    told = Told()
+    queue: QueueState[str] = QueueState(told)
+    queue.add("a", 10)
+    queue.add("a", 11)
+    queue.take(13)
+    assert list(queue.working(15)) == [2]
+    queue.add("a", 16)
+    queue.done("a", 17)
+    assert list(queue.working(18)) == []
+    queue.take(19)
+
+    assert told.said == [("added", 0), ("taken", 3), ("added", 0), ("finished", 4), ("taken", 3)]
+
+
+def test_a_delayed_key_waits_from_when_it_is_due():
+    told = Told()
+    queue: QueueState[str] = QueueState(told)
+    queue.add_failed("a", 10)
+    assert told.said == [("retried", 0)]
+    queue.take(20)
+
+    assert told.said[1] == ("added", 0)
+    assert told.said[2][1] == pytest.approx(20 - 10.005)

@@ -1,22 +1,27 @@
 """Wires the operator together and runs it until it is told to stop.
 
-Reflectors feed the queue, workers take from it; the sampler wakes the models that have traffic on a candidate. Any task
-that ends ends the process: Kubernetes starts it again, and everything it needs to know is in the cluster.
+Every process keeps its copies in sync; only the one that leads has workers, samples Prometheus and writes. Any part
+that ends ends the process, and so does losing the lease: Kubernetes starts it again, and everything it needs to know
+is in the cluster.
 """
 
 import asyncio
 import contextlib
+import gc
 import logging
+import random
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from ..api.labels import MODEL_LABEL
-from ..kube.errors import ApiError, ConflictError
 from ..kube.events import EventRecorder
 from ..kube.gateway import Gateway, Object, Resource
+from ..kube.lease import Lease
 from ..kube.reflector import Key, Reflector
 from ..kube.workqueue import WorkQueue
 from ..prometheus.client import PrometheusClient
@@ -26,16 +31,16 @@ from ..rollout.settings import merge
 from ..routing.httproute import Gateway as RouteGateway
 from . import probes, resources
 from .apply import Applier
-from .metrics import CONTROLLER, Metrics
+from .metrics import Metrics
 from .observe import ON_TRAFFIC, Copies, Installation, read_status
 from .reconciler import Reconciler
 from .settings import Settings
+from .workers import WORKERS, Workers
 
 log = logging.getLogger(__name__)
 
-_WORKERS = 4
-_RECONCILE_SECONDS = 60
 _RESYNC_SECONDS = 600
+_DRAIN_SECONDS = 15
 _FLUSH_SECONDS = 2
 
 
@@ -44,13 +49,23 @@ class Manager:
 
     def __init__(self, *, settings: Settings, api: ApiClient, session: aiohttp.ClientSession) -> None:
         """Wire the parts; nothing runs yet."""
-        self._queue: WorkQueue[Key] = WorkQueue()
         self._metrics = Metrics()
-        self._gateway = Gateway(api)
+        asked = self._metrics.runtime.asked(host=urlsplit(api.configuration.host).netloc)
+        self._lease = Lease(
+            gateway=Gateway(api, asked=asked),
+            namespace=settings.namespace,
+            name=settings.lease_name,
+            identity=settings.pod_name,
+            clock=time.monotonic,
+            wall=lambda: datetime.now(UTC),
+        )
+        self._leading = False
+        self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked)
+        self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
         self._copies = self._make_copies()
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
         self._sampler = Sampler(
-            client=PrometheusClient(url=settings.prometheus_url, session=session),
+            client=PrometheusClient(access=settings.prometheus, session=session),
             interval=settings.interval,
             watched=self._watched,
             answered=self._answered,
@@ -69,7 +84,7 @@ class Manager:
             events=self._events,
             metrics=self._metrics,
         )
-        self._reconciler = Reconciler(
+        reconciler = Reconciler(
             gateway=self._gateway,
             copies=self._copies,
             installation=installation,
@@ -78,33 +93,54 @@ class Manager:
             rolled_back=self._metrics.sample_to_route.observe,
             clock=lambda: datetime.now(UTC),
         )
+        self._workers = Workers(queue=self._queue, reconcile=reconciler.reconcile, metrics=self._metrics.runtime)
+        self._metrics.queue.watch(depth=lambda: len(self._queue), working=self._queue.working)
+        self._metrics.runtime.watch_lease(settings.lease_name, holds=self._lease.holds)
+        self._metrics.runtime.has_workers(WORKERS)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until told to stop; then let the workers finish what they are at.
+        """Run until told to stop; then let the workers finish what they are at, and give the lease up.
 
         Raises:
-            ExceptionGroup: when a part of the operator ended by itself.
+            ExceptionGroup: when a part of the operator ended by itself, or the lease was lost.
         """
-        runner = await probes.serve(registry=self._metrics.registry, alive=lambda: True, ready=self._synced)
+        runner = await probes.serve(registry=self._metrics.registry, alive=self._alive, ready=self._synced)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(copy.run()) for copy in self._all_copies()]
-                for copy in self._all_copies():
-                    await copy.synced.wait()
-                log.info("copies are in sync")
-                tasks += [group.create_task(self._work()) for _ in range(_WORKERS)]
-                tasks += [group.create_task(part()) for part in (self._sampler.run, self._resync, self._events.run)]
+                parts = [group.create_task(copy.run()) for copy in self._all_copies()]
+                parts.append(group.create_task(self._lead()))
                 await stop.wait()
                 log.info("stopping")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_FLUSH_SECONDS):
-                        await self._events.flush()
-                for task in tasks:
-                    task.cancel()
+                self._queue.close()
+                if self._leading:
+                    await asyncio.wait(parts[-1:], timeout=_DRAIN_SECONDS)
+                for part in parts:
+                    part.cancel()
         finally:
+            await self._lease.release()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):
                     await runner.cleanup()
+
+    async def _lead(self) -> None:
+        """Wait for the lease, then act until the queue is closed."""
+        for copy in self._all_copies():
+            await copy.synced.wait()
+        gc.collect()
+        gc.freeze()  # the copies stay: looking through them for garbage would stop the loop for a tenth of a second
+        log.info("copies are in sync")
+        await self._lease.acquire()
+        log.info("leading")
+        self._leading = True
+        async with asyncio.TaskGroup() as group:
+            parts = (self._lease.keep, self._sampler.run, self._resync, self._events.run)
+            tasks = [group.create_task(part()) for part in parts]
+            await self._workers.run()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._events.flush()
+            for task in tasks:
+                task.cancel()
 
     def _make_copies(self) -> Copies:
         def labelled(resource: Resource, *, selector: str = "") -> Reflector:
@@ -134,6 +170,9 @@ class Manager:
     def _synced(self) -> bool:
         return all(copy.synced.is_set() for copy in self._all_copies())
 
+    def _alive(self) -> bool:
+        return not self._workers.stuck() and (not self._leading or self._lease.holds())
+
     def _version_changed(self, obj: Object) -> None:
         key = resources.model_of_version(obj)
         if key is None:
@@ -141,52 +180,25 @@ class Manager:
         meta = obj["metadata"]
         if self._copies.versions.get((meta["namespace"], meta["name"])) is None:
             self._metrics.forget(namespace=key[0], model=key[1], version=str(obj["spec"].get("version")))
-        self._queue.add(key)
+        self._changed(key)
 
     def _labelled_changed(self, obj: Object) -> None:
-        key = resources.model_of_labelled(obj)
-        if key is not None:
+        self._changed(resources.model_of_labelled(obj))
+
+    def _changed(self, key: Key | None) -> None:
+        """Look at a model. Who does not lead need not remember: it will look at all of them when it does."""
+        if key is not None and self._leading:
             self._queue.add(key)
 
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.take()
-            self._metrics.queue_depth.labels(CONTROLLER).set(len(self._queue))
-            try:
-                result = await self._reconcile(key)
-            finally:
-                self._queue.done(key)
-            self._metrics.reconciles.labels(CONTROLLER, result).inc()
-
-    async def _reconcile(self, key: Key) -> str:
-        """One reconcile, and when to look again. An error never ends the operator."""
-        try:
-            with self._metrics.reconcile_seconds.labels(CONTROLLER).time():
-                async with asyncio.timeout(_RECONCILE_SECONDS):
-                    wake_at = await self._reconciler.reconcile(key)
-        except ConflictError:
-            self._queue.add_failed(key)
-            return "error"
-        except (ApiError, TimeoutError) as error:
-            log.warning("%s", error, extra={"namespace": key[0], "model": key[1]})
-            self._queue.add_failed(key)
-            return "error"
-        except Exception:
-            log.exception("a reconcile failed", extra={"namespace": key[0], "model": key[1]})
-            self._queue.add_failed(key)
-            return "error"
-        self._queue.forget(key)
-        if wake_at is None:
-            return "success"
-        self._queue.add_after(key, (wake_at - datetime.now(UTC)).total_seconds())
-        return "requeue_after"
-
     async def _resync(self) -> None:
-        """Look at every model now and then, in case an event was lost."""
+        """Look at every model, and again now and then, in case an event was lost."""
         while True:
-            for obj in list(self._copies.versions.all()):
-                self._version_changed(obj)
-            await asyncio.sleep(_RESYNC_SECONDS)
+            for obj in self._copies.versions.all():
+                self._changed(resources.model_of_version(obj))
+            for copy in (self._copies.services, self._copies.routes):
+                for obj in copy.all():
+                    self._changed(resources.model_of_labelled(obj))
+            await asyncio.sleep(_RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
     def _watched(self) -> Mapping[Target, float]:
         """The versions whose gates are being asked, and how far back each gate looks at most, in seconds."""

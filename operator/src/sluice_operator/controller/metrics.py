@@ -1,11 +1,10 @@
-"""What the operator says of itself, under controller-runtime's names, so that existing boards work."""
+"""What the operator says of itself: the rollouts here, the machinery under controller-runtime's names."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
 from ..api.modelversion import ModelVersionStatus, Phase
+from .runtime_metrics import QueueMetrics, RuntimeMetrics
 
-CONTROLLER = "modelversion"
-RESULTS = ("success", "error", "requeue_after")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -16,20 +15,8 @@ class Metrics:
         """Begin with every known label set at 0."""
         disable_created_metrics()
         self.registry = CollectorRegistry()
-        self.reconciles = Counter(
-            "controller_runtime_reconcile_total",
-            "Reconciles by result.",
-            ["controller", "result"],
-            registry=self.registry,
-        )
-        self.reconcile_seconds = Histogram(
-            "controller_runtime_reconcile_time_seconds",
-            "Seconds a reconcile took.",
-            ["controller"],
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self.queue_depth = Gauge("workqueue_depth", "Models waiting.", ["name"], registry=self.registry)
+        self.runtime = RuntimeMetrics(self.registry)
+        self.queue = QueueMetrics(self.registry)
         self.sample_to_route = Histogram(
             "sluice_rollout_sample_to_route_seconds",
             "Seconds from the answer of Prometheus that made a gate fail to the route written at weight 0.",
@@ -48,10 +35,6 @@ class Metrics:
             ["namespace", "model", "version", "phase"],
             registry=self.registry,
         )
-        for result in RESULTS:
-            self.reconciles.labels(CONTROLLER, result)
-        self.reconcile_seconds.labels(CONTROLLER)
-        self.queue_depth.labels(CONTROLLER)
 
     def show(self, *, namespace: str, model: str, version: str, status: ModelVersionStatus) -> None:
         """Show a version's weight and phase."""

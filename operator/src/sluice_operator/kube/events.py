@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from .errors import ApiError
+from .errors import ApiError, NotFoundError
+from .event_series import Correlator, Series
 from .gateway import Gateway, Object, Resource
 
 log = logging.getLogger(__name__)
@@ -37,30 +38,52 @@ class EventRecorder:
         """Write in the name of an instance of the operator."""
         self._gateway = gateway
         self._instance = instance
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(maxsize=_WAITING)
+        self._queue: asyncio.Queue[tuple[Event, datetime]] = asyncio.Queue(maxsize=_WAITING)
+        self._correlator = Correlator()
 
     def record(self, event: Event) -> None:
         """Tell of an event, without waiting."""
         try:
-            self._queue.put_nowait(event)
+            self._queue.put_nowait((event, datetime.now(UTC)))
         except asyncio.QueueFull:
             log.warning("an event was dropped: %s", event.reason)
 
     async def run(self) -> None:
         """Write for ever."""
         while True:
-            event = await self._queue.get()
-            body = render_event(event, instance=self._instance, now=datetime.now(UTC))
+            event, now = await self._queue.get()
             try:
-                await self._gateway.create(EVENTS, namespace=body["metadata"]["namespace"], body=body)
+                await self._write(event, now)
             except ApiError as error:
-                log.warning("an event was not written: %s", error)
+                meta = event.about["metadata"]
+                about = {"namespace": meta["namespace"], "object": meta["name"], "reason": event.reason}
+                log.warning("an event was not written: %s", error, extra=about)
             finally:
                 self._queue.task_done()
 
     async def flush(self) -> None:
         """Wait until all that was told is written."""
         await self._queue.join()
+
+    async def _write(self, event: Event, now: datetime) -> None:
+        uid = event.about["metadata"]["uid"]
+        what = (uid, event.kind, event.reason, event.action, event.note)
+        series = self._correlator.tell(what, about=uid, now=asyncio.get_running_loop().time())
+        if series is None:
+            return
+        namespace = event.about["metadata"]["namespace"]
+        if series.written_as is not None:
+            body = {"series": _render_series(series, now)}
+            try:
+                await self._gateway.merge_patch(EVENTS, namespace=namespace, name=series.written_as, body=body)
+            except NotFoundError:
+                series.written_as = None  # Events expire
+        if series.written_as is None:
+            body = render_event(event, instance=self._instance, now=now)
+            if series.count > 1:
+                body["series"] = _render_series(series, now)
+            await self._gateway.create(EVENTS, namespace=namespace, body=body)
+            series.written_as = body["metadata"]["name"]
 
 
 def render_event(event: Event, *, instance: str, now: datetime) -> Object:
@@ -73,7 +96,7 @@ def render_event(event: Event, *, instance: str, now: datetime) -> Object:
             "name": f"{meta['name'][:200]}.{uuid.uuid4().hex[:16]}",
             "namespace": meta["namespace"],
         },
-        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": _micro_time(now),
         "type": event.kind,
         "reason": event.reason,
         "action": event.action,
@@ -88,3 +111,11 @@ def render_event(event: Event, *, instance: str, now: datetime) -> Object:
             "uid": meta["uid"],
         },
     }
+
+
+def _render_series(series: Series, now: datetime) -> Object:
+    return {"count": series.count, "lastObservedTime": _micro_time(now)}
+
+
+def _micro_time(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

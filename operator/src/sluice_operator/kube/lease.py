@@ -48,7 +48,7 @@ class LeaseState:
     """What was seen of a lease and when, by the local monotonic clock that every `now` is read from."""
 
     def __init__(self, identity: str) -> None:
-        """Begin without having seen anything, in the name of a process that shares it with no other."""
+        """Begin without having seen anything, in a name that no other process that is running has."""
         self._identity = identity
         self._seen: Record | None = None
         self._seen_at = 0.0
@@ -98,7 +98,8 @@ class Lease:
             gateway: The API server; its writes must not ask this lease for leave.
             namespace: Where the Lease is.
             name: Its name.
-            identity: Who competes; no two processes may share it.
+            identity: Who competes. No two processes that run at the same time may share it; one that follows a dead one
+                may, and goes on with its lease.
             clock: A monotonic clock in seconds.
             wall: The time in UTC, which people read in the Lease and nobody compares.
         """

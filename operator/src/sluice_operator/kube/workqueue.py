@@ -7,32 +7,66 @@ time is an argument, and `WorkQueue` lends it the event loop's.
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 _BACKOFF_BASE, _BACKOFF_MAX = 0.005, 300.0
 
 
+class QueueObserver(Protocol):
+    """Who is told of what happens in a queue. Times are in seconds."""
+
+    def added(self) -> None:
+        """A key waits that did not wait before."""
+
+    def taken(self, waited: float) -> None:
+        """A worker took a key."""
+
+    def finished(self, worked: float) -> None:
+        """A worker is done with a key."""
+
+    def retried(self) -> None:
+        """A key failed and comes again."""
+
+
+class Unobserved:
+    """Nobody is told."""
+
+    def added(self) -> None:
+        """Say nothing."""
+
+    def taken(self, waited: float) -> None:
+        """Say nothing."""
+
+    def finished(self, worked: float) -> None:
+        """Say nothing."""
+
+    def retried(self) -> None:
+        """Say nothing."""
+
+
 class QueueState(Generic[K]):
     """What waits, what is being worked on, and what comes later."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: QueueObserver) -> None:
         """Begin empty."""
+        self._observer = observer
         self._ready: deque[K] = deque()
-        self._waiting: set[K] = set()
-        self._busy: set[K] = set()
+        self._waiting: dict[K, float] = {}
+        self._busy: dict[K, float] = {}
         self._later: list[tuple[float, int, K]] = []
         self._due: dict[K, float] = {}
         self._count = 0
         self._failures: dict[K, int] = {}
 
-    def add(self, key: K) -> None:
+    def add(self, key: K, now: float) -> None:
         """Let a key wait, once."""
         if key in self._waiting:
             return
-        self._waiting.add(key)
+        self._observer.added()
+        self._waiting[key] = now
         if key not in self._busy:
             self._ready.append(key)
 
@@ -47,6 +81,7 @@ class QueueState(Generic[K]):
 
     def add_failed(self, key: K, now: float) -> None:
         """Let a key wait again after a failure, twice as long each time."""
+        self._observer.retried()
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_after(key, min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30)), now)
@@ -61,23 +96,27 @@ class QueueState(Generic[K]):
             due, _, key = heapq.heappop(self._later)
             if self._due.get(key) == due:
                 del self._due[key]
-                self.add(key)
+                self.add(key, due)
         if not self._ready:
             return None
         key = self._ready.popleft()
-        self._busy.add(key)
-        self._waiting.discard(key)
+        self._busy[key] = now
+        self._observer.taken(now - self._waiting.pop(key))
         return key
 
-    def done(self, key: K) -> None:
+    def done(self, key: K, now: float) -> None:
         """End the work on a key."""
-        self._busy.remove(key)
+        self._observer.finished(now - self._busy.pop(key))
         if key in self._waiting:
             self._ready.append(key)
 
     def next_due(self) -> float | None:
         """When the next delayed key becomes ready."""
         return self._later[0][0] if self._later else None
+
+    def working(self, now: float) -> Iterable[float]:
+        """For how long each key that is being worked on has been."""
+        return [now - began for began in self._busy.values()]
 
     def __len__(self) -> int:
         """How many keys are ready."""
@@ -87,10 +126,11 @@ class QueueState(Generic[K]):
 class WorkQueue(Generic[K]):
     """The queue on the event loop's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: QueueObserver | None = None) -> None:
         """Begin empty."""
-        self._state: QueueState[K] = QueueState()
+        self._state: QueueState[K] = QueueState(observer or Unobserved())
         self._wake = asyncio.Event()
+        self._closed = False
 
     def __len__(self) -> int:
         """How many keys are ready."""
@@ -98,7 +138,7 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Let a key wait, once."""
-        self._state.add(key)
+        self._state.add(key, self._now())
         self._wake.set()
 
     def add_after(self, key: K, delay: float) -> None:
@@ -115,9 +155,14 @@ class WorkQueue(Generic[K]):
         """Forget a key's failures."""
         self._state.forget(key)
 
-    async def take(self) -> K:
-        """The next key to work on."""
-        while (key := self._state.take(self._now())) is None:
+    async def take(self) -> K | None:
+        """The next key to work on; None when the queue is closed."""
+        while not self._closed:
+            key = self._state.take(self._now())
+            if key is not None:
+                if len(self._state):
+                    self._wake.set()
+                return key
             self._wake.clear()
             due = self._state.next_due()
             timeout = None if due is None else max(0.0, due - self._now())
@@ -125,14 +170,21 @@ class WorkQueue(Generic[K]):
                 await asyncio.wait_for(self._wake.wait(), timeout)
             except TimeoutError:
                 continue
-        if len(self._state):
-            self._wake.set()
-        return key
+        return None
 
     def done(self, key: K) -> None:
         """End the work on a key."""
-        self._state.done(key)
+        self._state.done(key, self._now())
         self._wake.set()
+
+    def close(self) -> None:
+        """Give out no more keys: what is worked on is finished, the rest is left."""
+        self._closed = True
+        self._wake.set()
+
+    def working(self) -> Iterable[float]:
+        """For how many seconds each key that is being worked on has been."""
+        return self._state.working(self._now())
 
     @staticmethod
     def _now() -> float:

@@ -1,19 +1,42 @@
-"""Asking Prometheus, with a bounded wait and one repetition.
+"""Asking Prometheus, with one bounded wait for everything: what passes is asked again within it.
 
 Only answers that are whole count: a partial answer or a warning is as good as none, because a gate must not judge on
 half of the pods.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from .access import Access, Trust
+
+_TRIES = 3
+_CONNECT_SECONDS = 1.0
+_JITTER = wait_random_exponential(multiplier=0.1, max=0.5)
+_WORDS = 200
 
 
 class PrometheusError(Exception):
     """Prometheus did not answer, or not with what was asked."""
+
+
+class _PassingError(PrometheusError):
+    """The same question may be answered when it is asked again."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,49 +51,82 @@ class Series:
 class PrometheusClient:
     """The query API of one Prometheus."""
 
-    def __init__(self, *, url: str, session: aiohttp.ClientSession, timeout: float = 4.0) -> None:
-        """Ask the Prometheus at `url`, waiting `timeout` seconds at most for each answer."""
-        self._url = url.rstrip("/") + "/api/v1/query"
+    def __init__(self, *, access: Access, session: aiohttp.ClientSession, timeout: float = 4.0) -> None:
+        """Ask a Prometheus, waiting `timeout` seconds at most for each answer, repetitions included."""
+        self._access = access
+        self._trust = Trust(access.ca_file)
+        self._url = access.url.rstrip("/") + "/api/v1/query"
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
 
     async def matrix(self, query: str, *, at: float) -> list[Series]:
         """Raw samples of a range selector, evaluated at a moment in Unix seconds.
 
         Raises:
-            PrometheusError: when there is no whole answer after two tries.
+            PrometheusError: when there is no whole answer in time.
         """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._timeout
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(PrometheusError),
-            stop=stop_after_attempt(2),
-            wait=wait_random_exponential(multiplier=0.1, max=0.5),
+            retry=retry_if_exception_type(_PassingError),
+            stop=stop_after_attempt(_TRIES) | stop_before_delay(self._timeout),
+            wait=_pause,
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                return await self._ask(query, at)
+                return await self._ask(query, at, seconds=max(0.001, ends - loop.time()))
         raise AssertionError("tenacity ends with a result or an error")
 
-    async def _ask(self, query: str, at: float) -> list[Series]:
-        form = {"query": query, "time": f"{at:.3f}"}
+    async def _ask(self, query: str, at: float, *, seconds: float) -> list[Series]:
+        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=min(_CONNECT_SECONDS, seconds))
         try:
-            async with self._session.post(self._url, data=form, timeout=self._timeout) as response:
-                status, raw = response.status, await response.read()
-            body = json.loads(raw)
-        except json.JSONDecodeError as error:
-            raise PrometheusError(f"HTTP {status} with an answer that is not JSON") from error
-        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
-            raise PrometheusError(f"{type(error).__name__}: {error}") from error
-        series = _parse(body)
-        if status != 200:
-            raise PrometheusError(f"HTTP {status}")
-        return series
+            asking = self._session.post(
+                self._url,
+                data={"query": query, "time": f"{at:.3f}"},
+                headers=self._access.shown(),
+                ssl=self._trust.context(),
+                timeout=limit,
+                allow_redirects=False,  # credentials are for this Prometheus alone
+            )
+            async with asking as response:
+                raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _PassingError(f"{type(error).__name__}: {error}") from error
+        body = _json(raw)
+        if response.status == 429 or response.status >= 500:
+            wait = response.headers.get("Retry-After", "")
+            seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0
+            raise _PassingError(_problem(response.status, body), retry_after=seconds)
+        if response.status != 200 or body is None:
+            raise PrometheusError(_problem(response.status, body))
+        return _parse(body)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return _JITTER(state) + (error.retry_after if isinstance(error, _PassingError) else 0.0)
+
+
+def _json(raw: bytes) -> Any:
+    """The answer, None where it is not JSON."""
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
+def _problem(status: int, body: Any) -> str:
+    if body is None:
+        return f"HTTP {status} with an answer that is not JSON"
+    words = body.get("error") if isinstance(body, dict) else None
+    return f"HTTP {status}: {str(words)[:_WORDS]}" if words else f"HTTP {status}"
 
 
 def _parse(body: Any) -> list[Series]:
     try:
         if body["status"] != "success" or body.get("warnings"):
-            raise PrometheusError(str(body.get("error") or body.get("warnings"))[:200])
+            raise PrometheusError(str(body.get("error") or body.get("warnings"))[:_WORDS])
         data = body["data"]
         if data["resultType"] != "matrix":
             raise PrometheusError(f"a {data['resultType']} where a matrix was asked for")

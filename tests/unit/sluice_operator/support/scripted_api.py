@@ -86,8 +86,8 @@ def page(*items: Any, version: int = 100, more: str = "") -> Any:
 
 
 @asynccontextmanager
-async def serving(api: ScriptedApi) -> AsyncIterator[Gateway]:
-    """The gateway to a scripted API server."""
+async def serving(api: ScriptedApi, **asked: Any) -> AsyncIterator[Gateway]:
+    """The gateway to a scripted API server; `asked` is what else it is to be given."""
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", api.handle)
     runner = web.AppRunner(app)
@@ -96,6 +96,6 @@ async def serving(api: ScriptedApi) -> AsyncIterator[Gateway]:
     try:
         configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
         async with ApiClient(configuration) as client:
-            yield Gateway(client)
+            yield Gateway(client, **asked)
     finally:
         await runner.cleanup()

@@ -1,0 +1,76 @@
+"""The workers: they take models from the queue and reconcile them, a model by one worker at a time.
+
+An error never ends a worker: the model comes again, later each time, and all others go on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from ..kube.errors import ApiError, ConflictError
+from ..kube.reflector import Key
+from ..kube.workqueue import WorkQueue
+from . import logs
+from .runtime_metrics import RuntimeMetrics
+
+log = logging.getLogger(__name__)
+
+WORKERS = 4
+_RECONCILE_SECONDS = 60.0
+_STUCK_SECONDS = 180.0
+
+
+class Workers:
+    """All workers of one queue."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue[Key],
+        reconcile: Callable[[Key], Awaitable[datetime | None]],
+        metrics: RuntimeMetrics,
+    ) -> None:
+        """Reconcile what a queue gives out; a reconcile says when it wants to look again."""
+        self._queue = queue
+        self._reconcile = reconcile
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Work until the queue is closed and what was begun is finished."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._work())
+
+    def stuck(self) -> bool:
+        """Whether a reconcile hangs although it should have been cut off long ago."""
+        return max(self._queue.working(), default=0.0) > _STUCK_SECONDS
+
+    async def _work(self) -> None:
+        while (key := await self._queue.take()) is not None:
+            try:
+                with logs.about(namespace=key[0], model=key[1]), self._metrics.reconciling():
+                    result = await self._once(key)
+            finally:
+                self._queue.done(key)
+            self._metrics.reconciled(result)
+
+    async def _once(self, key: Key) -> str:
+        """One reconcile, and when to look again."""
+        try:
+            async with asyncio.timeout(_RECONCILE_SECONDS):
+                wake_at = await self._reconcile(key)
+        except ConflictError:
+            pass  # something changed since it was read: the usual way to learn of it
+        except (ApiError, TimeoutError) as error:
+            log.warning("%s", str(error) or f"not finished in {_RECONCILE_SECONDS:.0f} s")
+        except Exception:
+            log.exception("a reconcile failed")
+        else:
+            self._queue.forget(key)
+            if wake_at is None:
+                return "success"
+            self._queue.add_after(key, (wake_at - datetime.now(UTC)).total_seconds())
+            return "requeue_after"
+        self._queue.add_failed(key)
+        return "error"

@@ -1,0 +1,166 @@
+"""Workers outlive whatever happens to a model, and say what it was about."""
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client import generate_latest
+
+from sluice_operator.controller.logs import JsonFormatter
+from sluice_operator.controller.metrics import Metrics
+from sluice_operator.controller.workers import Workers
+from sluice_operator.kube.errors import ConflictError, NotLeaderError, UnavailableError
+from sluice_operator.kube.workqueue import WorkQueue
+
+pytestmark = pytest.mark.looptime
+
+SMS, OTHER = ("default", "sms"), ("default", "other")
+
+
+class Scene:
+    """Workers on a queue, whose reconciles end as `ends` says, the last one again and again."""
+
+    def __init__(self, *ends):
+        self.ends = list(ends)
+        self.seen = []
+        self.metrics = Metrics()
+        self.queue = WorkQueue(self.metrics.queue)
+        self.workers = Workers(queue=self.queue, reconcile=self.reconcile, metrics=self.metrics.runtime)
+
+    async def reconcile(self, key):
+        self.seen.append((key, asyncio.get_running_loop().time()))
+        if key == OTHER:
+            return None
+        end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        if isinstance(end, BaseException):
+            raise end
+        return await end() if callable(end) else end
+
+    def times(self, key):
+        return [at for seen, at in self.seen if seen == key]
+
+    def count(self, series):
+        lines = generate_latest(self.metrics.registry).decode().splitlines()
+        (value,) = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == series]
+        return float(value)
+
+    def results(self, result):
+        return self.count(f'controller_runtime_reconcile_total{{controller="modelversion",result="{result}"}}')
+
+    @asynccontextmanager
+    async def at_work(self):
+        task = asyncio.create_task(self.workers.run())
+        try:
+            yield task
+        finally:
+            self.queue.close()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConflictError(409, "changed"), UnavailableError(503, "later"), NotLeaderError(0, "no"), KeyError("a bug")],
+    ids=["conflict", "unavailable", "not-leading", "bug"],
+)
+async def test_a_model_that_fails_comes_again_and_the_others_go_on(error):
+    scene = Scene(error, error, None)
+    async with scene.at_work() as task:
+        scene.queue.add(SMS)
+        scene.queue.add(OTHER)
+        await asyncio.sleep(1)
+        assert not task.done()
+
+    assert len(scene.times(SMS)) == 3
+    assert len(scene.times(OTHER)) == 1
+    assert scene.results("error") == 2
+    assert scene.count('controller_runtime_reconcile_errors_total{controller="modelversion"}') == 2
+    assert scene.count('workqueue_retries_total{controller="modelversion",name="modelversion"}') == 2
+    assert scene.results("success") == 2
+
+
+async def test_a_model_is_looked_at_again_when_it_wants_to_be():
+    scene = Scene(datetime.now(UTC) + timedelta(seconds=100), None)
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        await asyncio.sleep(200)
+
+    first, second = scene.times(SMS)
+    assert 90 < second - first < 110
+    assert (scene.results("requeue_after"), scene.results("success")) == (1, 1)
+
+
+async def test_a_reconcile_that_hangs_is_cut_off_and_comes_again():
+    scene = Scene(asyncio.Event().wait, None)
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        await asyncio.sleep(61)
+        assert len(scene.times(SMS)) == 2
+        assert not scene.workers.stuck()
+    assert scene.results("error") == 1
+
+
+async def test_a_reconcile_that_cannot_be_cut_off_is_told_as_stuck():
+    over = asyncio.Event()
+
+    async def deaf():
+        while not over.is_set():
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                continue
+
+    scene = Scene(deaf)
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        await asyncio.sleep(179)
+        assert not scene.workers.stuck()
+        await asyncio.sleep(2)
+        assert scene.workers.stuck()
+        over.set()
+        await asyncio.sleep(1)
+        assert not scene.workers.stuck()
+
+
+async def test_work_under_way_is_finished_when_the_queue_closes_and_no_more_is_begun():
+    async def slow():
+        await asyncio.sleep(10)
+
+    scene = Scene(slow)
+    async with scene.at_work() as task:
+        scene.queue.add(SMS)
+        await asyncio.sleep(1)
+        scene.queue.close()
+        scene.queue.add(OTHER)
+        async with asyncio.timeout(15):
+            await task
+    assert scene.results("success") == 1
+    assert scene.times(OTHER) == []
+
+
+async def test_each_line_of_a_reconcile_says_which_model_it_was_about():
+    async def says():
+        logging.getLogger("sluice_operator.kube.gateway").warning("slow")
+
+    lines = []
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    handler.emit = lambda record: lines.append(json.loads(handler.format(record)))
+    logging.getLogger().addHandler(handler)
+    scene = Scene(says, UnavailableError(503, "later"), None)
+    try:
+        async with scene.at_work():
+            scene.queue.add(SMS)
+            await asyncio.sleep(1)
+            scene.queue.add(SMS)
+            await asyncio.sleep(1)
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert [(line["message"], line["namespace"], line["model"]) for line in lines] == [
+        ("slow", "default", "sms"),
+        ("503 later", "default", "sms"),
+    ]
