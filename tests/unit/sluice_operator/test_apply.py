@@ -1,12 +1,15 @@
 """Writes come in the order that keeps traffic safe, and never on top of what nobody has looked at."""
 
+from dataclasses import replace
+
 import pytest
 from making import NAMESPACE
 from world import ROUTES, SERVICES, VERSIONS, World
 
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase, Verdict
-from sluice_operator.controller.apply import covers
-from sluice_operator.kube.errors import ConflictError
+from sluice_operator.controller.writer import covers
+from sluice_operator.kube.errors import ConflictError, InvalidError
+from sluice_operator.rollout.plan import Preview
 from sluice_operator.rollout.transitions import transition
 
 
@@ -87,13 +90,237 @@ def test_a_hand_edit_of_the_weights_is_put_right():
     assert world.weights() == {"v1": 50, "v2": 50}
 
 
-def test_what_a_webhook_adds_to_an_object_is_left_alone():
+def one_version(**fields):
+    """A world in which v1 serves."""
     world = World()
+    world.apply_version("v1", **fields)
+    world.live_on(10)
+    assert world.weights() == {"v1": 100}
+    return world
+
+
+def edit(world, plural, change):
+    """Somebody edits the only object of a kind by hand, and the operator gets to see it."""
+    ((key, obj),) = world.api.kind(plural).items()
+    changed = change(obj)
+    if changed["spec"] != obj["spec"]:
+        changed["metadata"] = {**changed["metadata"], "generation": obj["metadata"]["generation"] + 1}
+    world.api.put(plural, changed)
+    world.follow(*world.copies)
+    return key
+
+
+def the_only(world, plural):
+    (obj,) = world.api.kind(plural).values()
+    return obj
+
+
+def wanted(obj):
+    """What of an object is ours or anybody's to decide."""
+    return obj["spec"], obj["metadata"]["labels"], obj["metadata"]["annotations"]
+
+
+def kserve_defaults(plural, obj):
+    """As KServe's webhook does it: quantities in another spelling, defaults, an annotation."""
+    if plural != SERVICES:
+        return obj
+    predictor = obj["spec"]["predictor"]
+    model = {**predictor["model"], "name": "", "resources": {"limits": {"cpu": "1"}}}
+    meta = {**obj["metadata"], "annotations": {**obj["metadata"]["annotations"], "serving.kserve.io/format": "x"}}
+    return {**obj, "metadata": meta, "spec": {"predictor": {**predictor, "model": model}}}
+
+
+@pytest.mark.parametrize("webhook", [lambda _plural, obj: obj, kserve_defaults])
+def test_a_plan_carried_out_twice_is_written_once(webhook):
+    world = World()
+    world.api.webhook = webhook
+    predictor = {
+        "resources": {"limits": {"cpu": "1000m"}},
+        "overlay": {"priorityClassName": "high", "affinity": {"nodeAffinity": None}},
+    }
+    world.apply_version("v1", predictor=predictor)
+    world.live_on(10)
+    plan = world.plan()
+    previews = (Preview(header="x-preview", value="next", backend=world.backend("v1")),)
+    plan = replace(plan, route=replace(plan.route, previews=previews), replicas={"v1": 3})
+
+    assert world.apply(plan) == 2
+    assert world.apply(plan) == 0
+    assert the_only(world, SERVICES)["spec"]["predictor"]["minReplicas"] == 3
+    assert len(the_only(world, ROUTES)["spec"]["rules"]) == 2
+
+
+def test_pods_held_for_a_rollout_are_given_back_after_it():
+    world = one_version(predictor={"minReplicas": 2, "maxReplicas": 4})
+    plan = world.plan()
+
+    world.apply(replace(plan, replicas={"v1": 4}))
+    assert the_only(world, SERVICES)["spec"]["predictor"]["minReplicas"] == 4
+    world.apply(plan)
+    assert the_only(world, SERVICES)["spec"]["predictor"]["minReplicas"] == 2
+
+
+def another_rule(obj):
+    return {**obj, "spec": {**obj["spec"], "rules": [obj["spec"]["rules"][0], *obj["spec"]["rules"]]}}
+
+
+def a_time_limit(obj):
+    (rule,) = obj["spec"]["rules"]
+    return {**obj, "spec": {**obj["spec"], "rules": [{**rule, "timeouts": {"request": "1s"}}]}}
+
+
+def another_host(obj):
+    return {**obj, "spec": {**obj["spec"], "hostnames": ["somewhere.else"]}}
+
+
+def no_marks(obj):
+    return {**obj, "metadata": {**obj["metadata"], "annotations": {}}}
+
+
+@pytest.mark.parametrize("change", [another_rule, a_time_limit, another_host, no_marks])
+def test_a_route_edited_by_hand_is_written_anew(change):
+    world = one_version()
+    before = wanted(the_only(world, ROUTES))
+    edit(world, ROUTES, change)
+
+    world.reconcile_until_idle()
+    assert wanted(the_only(world, ROUTES)) == before
+
+
+def spec_of(**fields):
+    return lambda obj: {**obj, "spec": {**obj["spec"], **fields}}
+
+
+def predictor_of(**fields):
+    return lambda obj: {**obj, "spec": {**obj["spec"], "predictor": {**obj["spec"]["predictor"], **fields}}}
+
+
+def stopped(obj):
+    annotations = {**obj["metadata"]["annotations"], "serving.kserve.io/stop": "true"}
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
+
+
+def no_labels(obj):
+    labels = {name: "another" for name in obj["metadata"]["labels"]} | {"sluice.dev/model": "sms"}
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
+
+
+@pytest.mark.parametrize("webhook", [lambda _plural, obj: obj, kserve_defaults])
+@pytest.mark.parametrize(
+    "change",
+    [
+        spec_of(canary=[{"trafficPercent": 5, "predictor": {"name": "next"}}]),
+        spec_of(transformer={"minReplicas": 1}),
+        predictor_of(canaryTrafficPercent=10),
+        predictor_of(hostNetwork=True),
+        predictor_of(minReplicas=9, hostNetwork=True),
+        predictor_of(model={"modelFormat": {"name": "another"}, "image": "another"}),
+        stopped,
+        no_labels,
+    ],
+)
+def test_an_inference_service_edited_by_hand_is_put_right(change, webhook):
+    world = World()
+    world.api.webhook = webhook
     world.apply_version("v1")
     world.live_on(10)
-    service = world.api.kind(SERVICES)[(NAMESPACE, world.backend("v1"))]
-    world.api.put(SERVICES, {**service, "spec": {**service["spec"], "added": {"by": "a webhook"}}})
-    world.follow(*world.copies)
+    before = wanted(the_only(world, SERVICES))
+    edit(world, SERVICES, change)
+
+    world.reconcile_until_idle()
+    assert wanted(the_only(world, SERVICES)) == before
+
+
+def test_who_sets_kserves_canary_is_told_that_it_was_taken_out():
+    world = one_version()
+    edit(world, SERVICES, spec_of(canary=[{"trafficPercent": 5}]))
+    world.reconcile_until_idle()
+
+    (event,) = [event for event in world.events if event.reason == "EditReverted"]
+    assert (event.kind, event.about["metadata"]["name"]) == ("Warning", "v1")
+    assert event.note.endswith("where somebody else had put it: spec.canary")
+
+
+def test_nobody_fights_a_webhook_that_adds_to_every_write():
+    world = World()
+    world.api.webhook = lambda plural, obj: (
+        predictor_of(serviceAccountName="theirs")(obj) if plural == SERVICES else obj
+    )
+    world.apply_version("v1")
+    world.live_on(10)
+
+    world.start_operator()
+    assert [plural for _, plural in writes_of(world, world.reconcile_until_idle)].count(SERVICES) <= 2
+    assert writes_of(world, world.reconcile) == []
+    assert the_only(world, SERVICES)["spec"]["predictor"]["serviceAccountName"] == "theirs"
+
+
+def test_an_inference_service_on_its_way_out_is_left_alone_and_made_again():
+    world = one_version()
+    backend = world.backend("v1")
+    going = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    edit(world, SERVICES, lambda obj: {**predictor_of(minReplicas=9)(obj), "metadata": {**obj["metadata"], **going}})
+    assert ("apply", SERVICES) not in writes_of(world, world.reconcile)
+
+    del world.api.kind(SERVICES)[(NAMESPACE, backend)]
+    world.live_on(10)
+    assert world.backend("v1") == backend
+
+
+def test_a_version_that_kserve_refuses_says_why_and_does_not_hold_up_the_others():
+    world = one_version()
+
+    def refuse(plural, body):
+        if plural == SERVICES and body["metadata"]["labels"]["sluice.dev/version"] == "v2":
+            raise InvalidError(403, "admission webhook denied the request: no such runtime")
+
+    world.api.before_write = refuse
+    world.apply_version("v2")
+    for _ in range(3):
+        world.follow(*world.copies)
+        world.reconcile()
+
+    assert "its InferenceService is refused: 403 admission webhook denied" in world.statuses()["v2"].message
+    assert isinstance(world.refused[-1], InvalidError)
+    assert world.weights() == {"v1": 100}
+    assert world.statuses()["v1"].phase is Phase.STABLE
+
+    world.api.before_write = lambda _plural, _body: None
+    world.live_on(15)
+    assert world.weights() == {"v1": 50, "v2": 50}
+
+
+def test_an_overlay_that_is_not_allowed_is_an_invalid_spec_and_nothing_runs():
+    world = one_version()
+    world.apply_version("v2", predictor={"overlay": {"canaryTrafficPercent": 10}})
+    world.live_on(10)
+
+    said = world.statuses()["v2"].message
+    assert said == "InvalidSpec: spec.predictor.overlay.canaryTrafficPercent: traffic is decided in the route alone"
+    assert world.running() == {"v1"}
+
+
+def test_answers_name_their_version_also_when_its_object_is_gone():
+    world = one_version()
+    named = the_only(world, ROUTES)["spec"]["rules"][0]["backendRefs"][0]["filters"]
+    assert named[0]["responseHeaderModifier"]["set"] == [{"name": "x-model-version", "value": "v1"}]
+
+    del world.api.kind(VERSIONS)[(NAMESPACE, "v1")]
+    world.apply_version("v2")
+    world.everybody_acts()
+    (rule,) = the_only(world, ROUTES)["spec"]["rules"]
+    assert {ref["filters"][0]["responseHeaderModifier"]["set"][0]["value"] for ref in rule["backendRefs"]} == {
+        "v1",
+        "v2",
+    }
+
+
+def test_what_a_webhook_adds_to_an_object_is_left_alone():
+    world = World()
+    world.api.webhook = kserve_defaults
+    world.apply_version("v1")
+    world.live_on(10)
+    world.start_operator()
 
     assert world.reconcile() == 0
 

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import MODEL, NAMESPACE, after
 
-from sluice_operator.rollout.plan import RouteTable
+from sluice_operator.rollout.plan import Preview, RouteTable
 from sluice_operator.rollout.snapshot import Mark, Route
-from sluice_operator.routing.httproute import MARKS_ANNOTATION, Gateway, read_route, render_route
+from sluice_operator.routing.httproute import MARKS_ANNOTATION, Gateway, RouteSettings, read_route, render_route
 
 GATEWAY = Gateway(name="contour", namespace="projectcontour", domain="sluice.local")
+SETTINGS = GATEWAY.settings(model=MODEL, namespace=NAMESPACE)
+VERSIONS = {"a": "1.0.0", "b": "1.1.0"}
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True)
 MARKS = st.builds(
     Mark,
@@ -28,8 +30,11 @@ TABLES = st.builds(
 )
 
 
-def rendered(table):
-    return render_route(model=MODEL, namespace=NAMESPACE, table=table, gateway=GATEWAY)
+PREVIEWS = st.builds(Preview, header=NAMES, value=st.text(min_size=1, max_size=20), backend=NAMES)
+
+
+def rendered(table, settings=SETTINGS):
+    return render_route(model=MODEL, namespace=NAMESPACE, table=table, settings=settings, versions=VERSIONS)
 
 
 def live(*parents, generation=2, table=None):
@@ -38,8 +43,13 @@ def live(*parents, generation=2, table=None):
     return {**obj, "metadata": {**obj["metadata"], "generation": generation}, "status": {"parents": list(parents)}}
 
 
-def says(accepted, *, of=2, kind="Accepted"):
-    return {"conditions": [{"type": kind, "status": str(accepted), "observedGeneration": of}]}
+OURS = {"name": "contour", "namespace": "projectcontour"}
+
+
+def says(accepted, *, of=2, kind="Accepted", who=OURS, **others):
+    conditions = [{"type": kind, "status": str(accepted), "observedGeneration": of}]
+    conditions += [{"type": other, "status": str(status), "observedGeneration": of} for other, status in others.items()]
+    return {"parentRef": who, "conditions": conditions}
 
 
 @given(TABLES)
@@ -54,17 +64,83 @@ def test_clients_use_one_host_name_and_cannot_pass_for_other_traffic():
     obj = rendered(RouteTable(weights=(("a", 95), ("b", 5))))
 
     assert obj["spec"]["hostnames"] == ["sms.default.sluice.local"]
-    assert obj["spec"]["parentRefs"] == [{"name": "contour", "namespace": "projectcontour"}]
+    assert [(ref["name"], ref["namespace"]) for ref in obj["spec"]["parentRefs"]] == [("contour", "projectcontour")]
     (rule,) = obj["spec"]["rules"]
     assert rule["filters"][0]["requestHeaderModifier"] == {"remove": ["x-sluice-traffic"]}
-    assert rule["backendRefs"] == [
-        {"name": "a-predictor", "port": 80, "weight": 95},
-        {"name": "b-predictor", "port": 80, "weight": 5},
+    assert [(ref["name"], ref["port"], ref["weight"]) for ref in rule["backendRefs"]] == [
+        ("a-predictor", 80, 95),
+        ("b-predictor", 80, 5),
     ]
+
+
+def test_a_model_may_have_a_host_name_and_a_gateway_of_its_own():
+    settings = RouteSettings(hostname="sms.example.com", gateway_name="edge", gateway_namespace="infra")
+
+    made = rendered(RouteTable(weights=(("a", 100),)), settings)["spec"]
+
+    assert made["hostnames"] == ["sms.example.com"]
+    assert [(ref["name"], ref["namespace"]) for ref in made["parentRefs"]] == [("edge", "infra")]
+
+
+def test_every_answer_names_the_version_that_gave_it():
+    (rule,) = rendered(RouteTable(weights=(("a", 50), ("b", 50))))["spec"]["rules"]
+
+    named = [ref["filters"][0]["responseHeaderModifier"]["set"] for ref in rule["backendRefs"]]
+    assert named == [[{"name": "x-model-version", "value": version}] for version in ("1.0.0", "1.1.0")]
+
+
+def test_a_gateway_that_knows_no_filters_on_backends_gets_none():
+    settings = Gateway(name="g", namespace="n", domain="d", names_versions=False).settings(model=MODEL, namespace="n")
+
+    (rule,) = rendered(RouteTable(weights=(("a", 100),)), settings)["spec"]["rules"]
+
+    assert "filters" not in rule["backendRefs"][0]
+
+
+def test_a_backend_whose_version_nobody_knows_is_routed_all_the_same():
+    (rule,) = rendered(RouteTable(weights=(("unknown", 100),)))["spec"]["rules"]
+
+    assert "filters" not in rule["backendRefs"][0]
+
+
+PREVIEWED = RouteTable(weights=(("a", 100),), previews=(Preview(header="x-preview", value="next", backend="b"),))
+
+
+def test_requests_that_ask_for_a_preview_get_it_before_the_shares_are_looked_at():
+    preview, shares = rendered(PREVIEWED)["spec"]["rules"]
+
+    (match,) = preview["matches"]
+    assert match["headers"] == [{"type": "Exact", "name": "x-preview", "value": "next"}]
+    assert [ref["name"] for ref in preview["backendRefs"]] == ["b-predictor"]
+    assert [ref["name"] for ref in shares["backendRefs"]] == ["a-predictor"]
+    assert "headers" not in shares["matches"][0]
+
+
+def test_previewed_requests_are_no_evidence():
+    preview, _ = rendered(PREVIEWED)["spec"]["rules"]
+
+    (change,) = preview["filters"]
+    assert change["requestHeaderModifier"] == {"set": [{"name": "x-sluice-traffic", "value": "synthetic"}]}
+
+
+def test_a_preview_is_no_share_but_the_gateway_knows_the_backend():
+    assert read_route(rendered(PREVIEWED)).weights == {"a": 100, "b": 0}
+
+
+@given(TABLES, st.lists(PREVIEWS, max_size=3).map(tuple))
+def test_previews_change_nobodys_share(table, previews):
+    with_previews = RouteTable(weights=table.weights, marks=table.marks, previews=previews)
+
+    seen = read_route(json.loads(json.dumps(rendered(with_previews)))).weights
+    assert {name: seen[name] for name, _ in table.weights} == dict(table.weights)
+    assert all(weight == 0 for name, weight in seen.items() if name not in dict(table.weights))
 
 
 def test_nobody_owns_the_route_but_the_operator():
     assert "ownerReferences" not in rendered(RouteTable(weights=(("a", 100),)))["metadata"]
+
+
+OTHER = {"name": "other", "namespace": "infra"}
 
 
 @pytest.mark.parametrize(
@@ -77,11 +153,39 @@ def test_nobody_owns_the_route_but_the_operator():
         (live(says(False)), False),
         (live(says(True), says(False)), False),
         (live(says(True, kind="ResolvedRefs")), False),
-        (live({}), False),
+        (live({"parentRef": OURS}), False),
+        (live(says(True, PartiallyInvalid=True)), False),
+        (live(says(True, PartiallyInvalid=False)), True),
+        (live(says(True, who=OTHER)), False),
+        (live(says(True), says(False, of=1, who=OTHER)), True),
     ],
 )
-def test_a_route_is_in_force_when_every_parent_took_this_generation(route, in_force):
+def test_a_route_is_in_force_when_every_controller_of_its_gateway_took_this_generation_whole(route, in_force):
     assert read_route(route).in_force is in_force
+
+
+@pytest.mark.parametrize(
+    ("parents", "in_force"),
+    [
+        ([says(True), says(True, who=OTHER)], True),
+        ([says(True)], False),
+        ([says(True), says(True, of=1, who=OTHER)], False),
+        ([says(True), says(False, who=OTHER)], False),
+        ([says(True), says(True, who={**OTHER, "sectionName": "https"})], False),
+    ],
+)
+def test_a_route_of_several_gateways_is_in_force_when_each_of_them_took_it(parents, in_force):
+    route = live(*parents)
+    route["spec"]["parentRefs"].append(OTHER)
+
+    assert read_route(route).in_force is in_force
+
+
+def test_a_gateway_in_the_routes_own_namespace_need_not_say_so():
+    route = live(says(True, who={"name": "edge", "namespace": NAMESPACE}))
+    route["spec"]["parentRefs"] = [{"name": "edge"}]
+
+    assert read_route(route).in_force
 
 
 def test_no_route_and_somebody_elses_route_are_told_apart():

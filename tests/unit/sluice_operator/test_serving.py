@@ -1,5 +1,6 @@
 """What serves a version: its name, its InferenceService, and why it is not ready."""
 
+import json
 import re
 
 import pytest
@@ -40,6 +41,8 @@ def test_same_content_has_the_same_name_whatever_the_order_it_was_written_in():
         {"predictor": {"maxReplicas": 9}},
         {"rollout": {"readyTimeout": "1h"}},
         {"rollout": None},
+        {"paused": True},
+        {"predictor": {"overlay": {}}},
     ],
 )
 def test_what_may_change_does_not_change_the_name(fields):
@@ -60,6 +63,8 @@ def test_what_may_change_does_not_change_the_name(fields):
         {"predictor": {"resources": {"limits": {"cpu": 1}}}},
         {"predictor": {"nodeSelector": {"disk": "fast"}}},
         {"predictor": {"tolerations": [{"key": "gpu"}]}},
+        {"predictor": {"overlay": {"priorityClassName": "high"}}},
+        {"predictor": {"overlay": {"priorityClassName": None}}},
         {"lineage": {"code": "abc"}},
     ],
 )
@@ -69,6 +74,54 @@ def test_other_content_has_another_name(fields):
     )
 
 
+def test_a_name_outlives_the_operator_that_gave_it():
+    """What is running must be found again under its name, whatever fields the API has gained since."""
+    lineage = {"parent": "0.9.0", "dataset": "d", "code": "c", "run": "r"}
+    plain = spec("1.0.0", rollout=None)
+    full = spec(
+        "1.0.0",
+        source={"storageUri": "pvc://m", "digest": "sha256:" + "0" * 64},
+        predictor={"runtime": "r", "args": ["-v"], "env": [{"name": "A", "value": "1"}], "nodeSelector": {"disk": "x"}},
+        lineage=lineage,
+    )
+
+    assert backend_name("sms", plain, namespace="default") == "sms-1140cf40"
+    assert backend_name("sms", full, namespace="default") == "sms-749af5e4"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def shuffled(value, random):
+    """The same JSON, with the fields of every object in another order."""
+    if isinstance(value, list):
+        return [shuffled(item, random) for item in value]
+    if isinstance(value, dict):
+        keys = list(value)
+        random.shuffle(keys)
+        return {key: shuffled(value[key], random) for key in keys}
+    return value
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.randoms(use_true_random=False))
+def test_an_overlay_written_in_another_order_is_the_same_content(overlay, random):
+    one, other = (spec("1.0.0", predictor={"overlay": each}) for each in (overlay, shuffled(overlay, random)))
+
+    assert backend_name("sms", one, namespace="default") == backend_name("sms", other, namespace="default")
+
+
+@given(*[st.dictionaries(st.text(max_size=2), JSON, max_size=3)] * 2)
+def test_another_overlay_is_other_content(one, other):
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    names = {backend_name("sms", spec("1", predictor={"overlay": each}), namespace="default") for each in (one, other)}
+
+    assert len(names) == (1 if same else 2)
+
+
 def test_a_name_that_would_start_with_a_digit_gets_a_letter():
     assert backend_name("1.0.0", spec("1.0.0"), namespace="default").startswith("v-1-0-0-")
 
@@ -76,9 +129,11 @@ def test_a_name_that_would_start_with_a_digit_gets_a_letter():
 # Rendering
 
 
-def rendered(*, runtime="transformers", stopped=False, **fields):
+def rendered(*, runtime="transformers", stopped=False, replicas=None, **fields):
+    of = spec("1.1.0", **fields)
+    least = of.predictor.min_replicas if replicas is None else replicas
     return render_inference_service(
-        name="be", namespace=NAMESPACE, owner="mv", spec=spec("1.1.0", **fields), runtime=runtime, stopped=stopped
+        name="be", namespace=NAMESPACE, owner="mv", spec=of, runtime=runtime, stopped=stopped, replicas=least
     )
 
 
@@ -119,6 +174,17 @@ def test_what_may_change_never_reaches_the_pod_template():
     assert less["metadata"] == more["metadata"]
     assert less["spec"]["predictor"]["model"] == more["spec"]["predictor"]["model"]
     assert (more["spec"]["predictor"]["minReplicas"], more["spec"]["predictor"]["maxReplicas"]) == (2, 9)
+
+
+def test_a_rollout_may_hold_more_pods_than_the_version_asks_for():
+    held = rendered(replicas=5, predictor={"minReplicas": 1, "maxReplicas": 3})["spec"]["predictor"]
+
+    assert (held["minReplicas"], held["maxReplicas"]) == (5, 5)
+
+
+def test_the_autoscaler_is_kserves():
+    """With replicas as a lower bound the operator and an autoscaler cannot undo each other's work."""
+    assert "serving.kserve.io/autoscalerClass" not in rendered(replicas=5)["metadata"]["annotations"]
 
 
 def test_the_parts_of_a_pod_go_where_kserve_expects_them():
@@ -167,10 +233,12 @@ def service(*, ready="True", annotations=None, **status):
     }
 
 
-def pod(*, ready=True, containers=(), conditions=(), **meta):
+def pod(*, ready=True, containers=(), conditions=(), phase="Running", app="isvc.be-predictor", **meta):
+    labels = {"serving.kserve.io/inferenceservice": "be", "app": app}
     return {
-        "metadata": {"name": "p", "labels": {"serving.kserve.io/inferenceservice": "be"}, **meta},
+        "metadata": {"name": "p", "labels": labels, **meta},
         "status": {
+            "phase": phase,
             "conditions": [{"type": "Ready", "status": str(ready)}, *conditions],
             "containerStatuses": list(containers),
         },
@@ -203,6 +271,47 @@ def test_a_version_gets_no_traffic_otherwise(found, pods):
 
     assert not seen.ready
     assert seen.problem
+
+
+def asks_for(replicas):
+    return {**service(), "spec": {"predictor": {"minReplicas": replicas}}}
+
+
+GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("found", "pods", "available", "desired"),
+    [
+        (asks_for(2), [], 0, 2),
+        (asks_for(2), [pod()], 1, 2),
+        (asks_for(2), [pod(), pod(), pod(ready=False)], 2, 3),
+        (asks_for(1), [pod(), pod(**GOING), pod(ready=False, **GOING)], 1, 1),
+        (asks_for(1), [pod(), pod(ready=False, phase="Failed"), pod(ready=False, phase="Succeeded")], 1, 1),
+        (asks_for(1), [pod(), pod(app="isvc.be-canary-predictor"), pod(app="isvc.be-predictor-worker")], 1, 1),
+        (service(), [pod()], 1, 1),
+        (service(annotations={STOP_ANNOTATION: "true"}), [], 0, 0),
+    ],
+)
+def test_pods_that_answer_are_counted_and_so_are_those_that_are_to_come(found, pods, available, desired):
+    seen = read(found, *pods)
+
+    assert (seen.available, seen.desired) == (available, desired)
+
+
+@pytest.mark.parametrize(
+    ("added", "field"),
+    [
+        ({"canary": [{"trafficPercent": 5}]}, "spec.canary"),
+        ({"transformer": {"minReplicas": 1}}, "spec.transformer"),
+        ({"predictor": {"canaryTrafficPercent": 0}}, "spec.predictor.canaryTrafficPercent"),
+    ],
+)
+def test_who_divides_the_traffic_elsewhere_is_told_that_it_cannot_stay(added, field):
+    seen = read({**service(), "spec": added}, pod())
+
+    assert seen.refused == f"{field} of its InferenceService was set by somebody else: traffic is decided in the route"
+    assert read(service(), pod()).refused is None
 
 
 def test_a_version_without_its_inference_service_says_so():

@@ -2,38 +2,31 @@
 
 The route comes last: before an increase stand the finalizer that keeps the version from vanishing and the status that
 says why. (A rollback does not come this way: see reconciler.py.) Writes carry the resourceVersion that was decided on,
-so a decision on something that has changed since is refused by the API server instead of being carried out.
+so a decision on something that has changed since is refused by the API server instead of being carried out. One version
+whose InferenceService is refused does not hold up the others.
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ..api.base import API_VERSION
+from ..api.labels import VERSION_LABEL
 from ..api.modelversion import KIND, ModelVersionStatus
 from ..kube.errors import InvalidError, NotFoundError
 from ..kube.events import Event, EventRecorder
-from ..kube.gateway import Gateway, Object, Resource
-from ..kube.reflector import Key
+from ..kube.gateway import Gateway, Object
 from ..rollout.plan import Plan
 from ..rollout.snapshot import Snapshot, Version
 from ..rollout.transitions import transition
 from ..routing.httproute import render_route
+from ..serving.foreign import fields, without_additions
 from ..serving.render import render_inference_service
 from .metrics import Metrics
 from .observe import Copies, Installation, read_status
 from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
+from .writer import Writer, covers
 
 log = logging.getLogger(__name__)
-
-
-def covers(live: Any, wanted: Any) -> bool:
-    """Whether an object already says all that is wanted; what the server or others added does not matter."""
-    if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(covers(live.get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(live, list) and len(live) == len(wanted) and all(map(covers, live, wanted))
-    return bool(live == wanted)
 
 
 class Applier:
@@ -48,22 +41,21 @@ class Applier:
         self._installation = installation
         self._events = events
         self._metrics = metrics
-        self._settled: dict[Key, tuple[Object, int]] = {}
-        """What was applied to an object, and the generation that came of it: webhooks may alter it."""
+        self._writer = Writer(gateway)
 
     async def apply(self, snapshot: Snapshot, plan: Plan) -> None:
         """Make a plan true.
 
         Raises:
             ConflictError: when something decided on has changed since; decide again.
+            InvalidError: when an InferenceService was refused; everything else is done then.
         """
         key = (snapshot.namespace, snapshot.model)
         versions = {version.name: version for version in snapshot.versions}
         objects = {obj["metadata"]["name"]: obj for obj in self._copies.versions.indexed(key)}
         for name in plan.guard:
             objects[name] = await self._finalizers(objects[name], add=True)
-        for name in (*plan.run, *plan.stop):
-            await self._service(snapshot, versions[name], plan, stopped=name in plan.stop)
+        refused = await self._services(snapshot, [versions[name] for name in (*plan.run, *plan.stop)], plan)
         for name in filter(plan.statuses.__contains__, versions):
             objects[name] = await self._status(objects[name], plan.statuses[name])
         for invalid in snapshot.invalid:
@@ -72,6 +64,8 @@ class Applier:
         await self._take_away(snapshot, plan)
         for name in plan.release:
             await self._finalizers(objects[name], add=False)
+        if refused is not None:
+            raise refused
 
     async def write_route(self, snapshot: Snapshot, plan: Plan, *, live: Object | None) -> None:
         """Put the plan's table in force, on top of the route that was decided on."""
@@ -81,10 +75,37 @@ class Applier:
             model=snapshot.model,
             namespace=snapshot.namespace,
             table=plan.route,
-            gateway=self._installation.gateway,
+            settings=self._installation.gateway.settings(model=snapshot.model, namespace=snapshot.namespace),
+            versions=self._version_names(snapshot),
         )
-        if await self._write(HTTP_ROUTES, body, live=live):
-            log.info("route written", extra={**_identity(snapshot), "weights": dict(plan.route.weights)})
+        if live is None:
+            await self._writer.create(HTTP_ROUTES, body)
+        elif _same_route(live, body) or self._writer.is_settled(HTTP_ROUTES, body, live=live):
+            return
+        else:
+            await self._writer.apply(HTTP_ROUTES, body, live=live)
+        log.info("route written", extra={**_identity(snapshot), "weights": dict(plan.route.weights)})
+
+    def _version_names(self, snapshot: Snapshot) -> Mapping[str, str]:
+        """The version that each backend of the model serves, also where its ModelVersion is gone."""
+        services = self._copies.services.indexed((snapshot.namespace, snapshot.model))
+        labelled = {obj["metadata"]["name"]: obj["metadata"]["labels"].get(VERSION_LABEL) for obj in services}
+        found = {name: version for name, version in labelled.items() if version is not None}
+        return found | {version.backend.name: version.spec.version for version in snapshot.versions}
+
+    async def _services(self, snapshot: Snapshot, versions: Sequence[Version], plan: Plan) -> InvalidError | None:
+        """Bring the InferenceServices about. One that is refused is remembered, and does not hold up the others."""
+        refused: dict[str, InvalidError] = {}
+        for version in versions:
+            try:
+                await self._service(snapshot, version, plan, stopped=version.name in plan.stop)
+            except InvalidError as error:
+                refused[version.backend.name] = error
+        key = (snapshot.namespace, snapshot.model)
+        self._copies.refusals.pop(key, None)
+        if refused:
+            self._copies.refusals[key] = {name: str(error) for name, error in refused.items()}
+        return next(iter(refused.values()), None)
 
     async def _service(self, snapshot: Snapshot, version: Version, plan: Plan, *, stopped: bool) -> None:
         body = render_inference_service(
@@ -94,39 +115,35 @@ class Applier:
             spec=version.spec,
             runtime=plan.statuses[version.name].runtime or "",
             stopped=stopped,
+            replicas=plan.replicas.get(version.name, version.spec.predictor.min_replicas),
         )
         live = self._copies.services.get((snapshot.namespace, version.backend.name))
-        if live is not None and not stopped and version.backend.stopped:
-            live = {**live, "spec": {}}  # what stopped it must go, and absence is never covered
-        await self._write(INFERENCE_SERVICES, body, live=live)
-
-    async def _write(self, resource: Resource, body: Object, *, live: Object | None) -> bool:
-        """Create or apply an object unless it already says all that is wanted. True when it was written."""
-        meta = body["metadata"]
-        key = (resource.plural + "/" + meta["namespace"], meta["name"])
         if live is None:
-            await self._gateway.create(resource, namespace=meta["namespace"], body=body)
-            return True
-        if covers(live, body) or self._settled.get(key) == (body, live["metadata"].get("generation", 0)):
-            return False
-        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        written = await self._gateway.apply(resource, {**body, "metadata": {**meta, **version}})
-        self._settled[key] = (body, written["metadata"].get("generation", 0))
-        return True
+            await self._writer.create(INFERENCE_SERVICES, body)
+            return
+        additions = without_additions(live, body)
+        stands = not additions and covers(live, body)
+        going = "deletionTimestamp" in live["metadata"]  # it is made again when it is gone
+        if going or stands or self._writer.is_settled(INFERENCE_SERVICES, body, live=live):
+            return
+        await self._writer.apply(INFERENCE_SERVICES, body, live=live, additions=additions)
+        if additions:
+            self._tell_of_edit(version, live, additions)
+
+    def _tell_of_edit(self, version: Version, live: Object, additions: Object) -> None:
+        meta = live["metadata"]
+        note = f"taken out of InferenceService {meta['name']}, where somebody else had put it: {fields(additions)}"
+        log.warning(note, extra={"namespace": meta["namespace"], "object": version.name})
+        of = self._copies.versions.get((meta["namespace"], version.name))
+        if of is not None:
+            about = {"apiVersion": API_VERSION, "kind": KIND, "metadata": of["metadata"]}
+            self._events.record(Event(about=about, kind="Warning", reason="EditReverted", action="Revert", note=note))
 
     async def _take_away(self, snapshot: Snapshot, plan: Plan) -> None:
         if plan.remove_route:
-            await self._delete(HTTP_ROUTES, namespace=snapshot.namespace, name=snapshot.model)
+            await self._writer.delete(HTTP_ROUTES, namespace=snapshot.namespace, name=snapshot.model)
         for name in plan.sweep:
-            await self._delete(INFERENCE_SERVICES, namespace=snapshot.namespace, name=name)
-
-    async def _delete(self, resource: Resource, *, namespace: str, name: str) -> None:
-        self._settled.pop((resource.plural + "/" + namespace, name), None)
-        try:
-            await self._gateway.delete(resource, namespace=namespace, name=name)
-        except NotFoundError:
-            return
-        log.info("deleted", extra={"resource": resource.plural, "namespace": namespace, "object": name})
+            await self._writer.delete(INFERENCE_SERVICES, namespace=snapshot.namespace, name=name)
 
     async def _finalizers(self, obj: Object, *, add: bool) -> Object:
         meta = obj["metadata"]
@@ -187,6 +204,11 @@ class Applier:
         )
         about = {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta}
         self._events.record(Event(about=about, kind=told.kind, reason=told.reason, action=told.action, note=told.note))
+
+
+def _same_route(live: Object, body: Object) -> bool:
+    """Whether a route is as it was rendered, to the last field: a rule or a time limit more is another route."""
+    return bool(live["spec"] == body["spec"]) and covers(live["metadata"], body["metadata"])
 
 
 def _identity(snapshot: Snapshot) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """From the local copies to a snapshot of one model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,9 @@ from ..rollout.snapshot import Invalid, Snapshot, Version
 from ..routing.httproute import Gateway as RouteGateway
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
+from ..serving.overlay import UnservableError
 from ..serving.read import by_backend, owner, read_backend
+from ..serving.render import check_servable
 from .resources import DELETE_NOW, FINALIZER
 
 ON_TRAFFIC = (Phase.CANARY, Phase.PROBATION)
@@ -32,6 +34,8 @@ class Copies:
     services: Reflector
     routes: Reflector
     pods: Reflector
+    refusals: dict[Key, Mapping[str, str]] = field(default_factory=dict)
+    """By model: what the API server says against the InferenceServices that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
     for obj in copies.versions.indexed(key):
         try:
             spec = ModelVersionSpec.model_validate(obj["spec"])
-        except ValidationError as error:
+            check_servable(spec)
+        except (ValidationError, UnservableError) as error:
             invalid.append(_invalid(obj, error))
             continue
         versions.append(_version(obj, spec, copies=copies, pods=pods, sample=sample, now=now))
@@ -83,13 +88,15 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
     )
 
 
-def _invalid(obj: Object, error: ValidationError) -> Invalid:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+def _invalid(obj: Object, error: ValidationError | UnservableError) -> Invalid:
+    problem = f"spec.predictor.{error}"
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        problem = f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
     return Invalid(
         name=obj["metadata"]["name"],
         generation=obj["metadata"]["generation"],
-        problem=f"spec.{where}: {first['msg']}",
+        problem=problem,
         status=read_status(obj),
     )
 
@@ -107,13 +114,16 @@ def _version(
     status = read_status(obj)
     name = backend_name(meta["name"], spec, namespace=meta["namespace"])
     service = copies.services.get((meta["namespace"], name))
+    refusal = copies.refusals.get((meta["namespace"], spec.model), {}).get(name)
     return Version(
         name=meta["name"],
         uid=meta["uid"],
         generation=meta["generation"],
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         spec=spec,
-        backend=read_backend(name=name, version=meta["name"], service=service, pods=pods.get(name, ())),
+        backend=read_backend(
+            name=name, version=meta["name"], service=service, pods=pods.get(name, ()), refusal=refusal
+        ),
         status=status,
         deleting="deletionTimestamp" in meta,
         delete_now=meta.get("annotations", {}).get(DELETE_NOW) == "true",

@@ -1,12 +1,20 @@
-"""What the cluster says of a version: ready or not, and why not in the pod's own words."""
+"""What the cluster says of a version: ready or not, with how many pods, and why not in the pod's own words.
+
+Pods count where the version's Service selects them: those of a canary that somebody set beside ours, and the workers of
+a group, answer no requests of the route.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..rollout.snapshot import Backend
+from .foreign import told
 from .render import OWNER_ANNOTATION, STOP_ANNOTATION
 
 _POD_SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+_POD_SELECTED_BY = "app"
+_ENDED = ("Succeeded", "Failed")
+_LONGEST = 400
 _QUIET_WAITS = ("ContainerCreating", "PodInitializing")
 
 Object = Mapping[str, Any]
@@ -24,7 +32,9 @@ def owner(inference_service: Object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def read_backend(*, name: str, version: str, service: Object | None, pods: Sequence[Object]) -> Backend:
+def read_backend(
+    *, name: str, version: str, service: Object | None, pods: Sequence[Object], refusal: str | None = None
+) -> Backend:
     """What serves a version, as the cluster shows it.
 
     Args:
@@ -32,16 +42,40 @@ def read_backend(*, name: str, version: str, service: Object | None, pods: Seque
         version: Name of the ModelVersion.
         service: The InferenceService, if there is one.
         pods: The pods of that InferenceService.
+        refusal: Why the API server did not take the InferenceService as it is to be.
     """
+    refused = f"its InferenceService is refused: {refusal}"[:_LONGEST] if refusal else None
     if service is None:
-        return Backend(name=name, problem="its InferenceService is not there yet")
+        return Backend(name=name, problem=refused or "its InferenceService is not there yet")
     if owner(service) != version:
         return Backend(name=name, exists=True, foreign=True)
     stopped = service["metadata"].get("annotations", {}).get(STOP_ANNOTATION) == "true"
-    live = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    ready = not stopped and _condition(service, "Ready") == "True" and any(_pod_ready(pod) for pod in live)
-    problem = None if ready else _problem(service, live)
-    return Backend(name=name, exists=True, stopped=stopped, ready=ready, problem=problem)
+    live = [pod for pod in pods if _counts(pod, name)]
+    available = sum(map(_pod_ready, live))
+    ready = not stopped and _condition(service, "Ready") == "True" and available > 0
+    return Backend(
+        name=name,
+        exists=True,
+        stopped=stopped,
+        ready=ready,
+        problem=None if ready else refused or _problem(service, live),
+        available=available,
+        desired=0 if stopped else max(_least(service), len(live)),
+        refused=told(service),
+    )
+
+
+def _counts(pod: Object, backend: str) -> bool:
+    """Whether a pod is there to answer what is sent to the version's Service."""
+    meta, selected = pod["metadata"], f"isvc.{backend}-predictor"
+    ended = pod.get("status", {}).get("phase") in _ENDED
+    return not ended and "deletionTimestamp" not in meta and meta["labels"].get(_POD_SELECTED_BY, selected) == selected
+
+
+def _least(service: Object) -> int:
+    """The pods that KServe runs at least: itself, or as the lower bound of the autoscaler that it makes."""
+    least = service.get("spec", {}).get("predictor", {}).get("minReplicas", 1)
+    return least if isinstance(least, int) else 1
 
 
 def _condition(obj: Object, kind: str) -> str | None:
@@ -54,7 +88,7 @@ def _pod_ready(pod: Object) -> bool:
 
 def _problem(service: Object, pods: Sequence[Object]) -> str:
     found = next(filter(None, map(_pod_problem, pods)), None) or _service_problem(service)
-    return (found or "its pods are starting")[:400]
+    return (found or "its pods are starting")[:_LONGEST]
 
 
 def _pod_problem(pod: Object) -> str | None:

@@ -54,6 +54,8 @@ class FakeApiServer:
         self.kinds: dict[str, dict[Key, Object]] = {}
         self.writes: list[tuple[str, str, str]] = []
         self.before_write: Callable[[str, Object], None] = lambda _plural, _body: None
+        self.webhook: Callable[[str, Object], Object] = lambda _plural, obj: obj
+        """What admission makes of an object that is created or changed."""
         self.refuse_status_of = ""
         """An object whose status is refused, because its spec is not valid."""
         self.lives: int | None = None
@@ -73,7 +75,7 @@ class FakeApiServer:
             raise ConflictError(409, "it exists already")
         self._begin("create", resource, key[1], body)
         meta = {**body["metadata"], "generation": 1, "uid": f"uid-{key[1]}"}
-        return self._store(resource.plural, key, {**body, "metadata": meta})
+        return self._store(resource.plural, key, self.webhook(resource.plural, {**body, "metadata": meta}))
 
     async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
@@ -86,20 +88,20 @@ class FakeApiServer:
         self._begin("status" if sub else "apply", resource, key[1], body)
         if sub:
             return self._store(resource.plural, key, {**live, "status": body["status"]})
-        meta = {**live["metadata"], "annotations": body["metadata"]["annotations"]}
-        if live["spec"] != body["spec"]:
-            meta["generation"] += 1
-        return self._store(resource.plural, key, {**live, "metadata": meta, "spec": body["spec"]})
+        ours = {"spec": body["spec"], "metadata": {k: body["metadata"][k] for k in ("labels", "annotations")}}
+        merged = _applied(live, before=live["metadata"].get("ours", {}), now=ours)
+        merged["metadata"]["ours"] = ours
+        return self._change(resource.plural, key, live, merged)
 
     async def merge_patch(self, resource: Resource, *, namespace: str, name: str, body: Object) -> Object:
         live = self._found(resource, (namespace, name))
         self._same(live, body)
         self._begin("patch", resource, name, body)
-        meta = {**live["metadata"], "finalizers": body["metadata"]["finalizers"]}
-        if not meta["finalizers"] and "deletionTimestamp" in meta:
+        merged = _merged(live, body)
+        if not merged["metadata"].get("finalizers") and "deletionTimestamp" in merged["metadata"]:
             del self.kind(resource.plural)[(namespace, name)]
             return live
-        return self._store(resource.plural, (namespace, name), {**live, "metadata": meta})
+        return self._change(resource.plural, (namespace, name), live, merged)
 
     async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
         self._found(resource, (namespace, name))
@@ -130,8 +132,32 @@ class FakeApiServer:
         if decided_on is not None and decided_on != live["metadata"]["resourceVersion"]:
             raise ConflictError(409, "it has changed since")
 
+    def _change(self, plural: str, key: Key, live: Object, changed: Object) -> Object:
+        """A write of ours: a new generation where the spec is another, then whatever webhooks do."""
+        changed = self.webhook(plural, changed)
+        if live["spec"] != changed["spec"]:
+            changed["metadata"]["generation"] = live["metadata"]["generation"] + 1
+        return self._store(plural, key, changed)
+
     def _store(self, plural: str, key: Key, obj: Object) -> Object:
         self.count += 1
         stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.count)}}
         self.kind(plural)[key] = stored
         return stored
+
+
+def _applied(live: Any, *, before: Any, now: Any) -> Any:
+    """Server-side apply: what we set stands, what we set before and no longer set goes, what others added stays."""
+    if not isinstance(now, dict) or not isinstance(live, dict):
+        return now
+    earlier = before if isinstance(before, dict) else {}
+    kept = {key: value for key, value in live.items() if key in now or key not in earlier}
+    return kept | {key: _applied(live.get(key), before=earlier.get(key), now=value) for key, value in now.items()}
+
+
+def _merged(live: Any, patch: Any) -> Any:
+    """A JSON merge patch."""
+    if not isinstance(patch, dict):
+        return patch
+    kept = {key: value for key, value in (live if isinstance(live, dict) else {}).items() if key not in patch}
+    return kept | {key: _merged((live or {}).get(key), value) for key, value in patch.items() if value is not None}

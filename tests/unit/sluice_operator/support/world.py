@@ -13,7 +13,7 @@ from sluice_operator.api.labels import MODEL_LABEL
 from sluice_operator.api.modelversion import ModelVersionStatus, Verdict
 from sluice_operator.controller.apply import Applier
 from sluice_operator.controller.metrics import Metrics
-from sluice_operator.controller.observe import Copies, Installation, read_status
+from sluice_operator.controller.observe import Copies, Installation, observe, read_status
 from sluice_operator.controller.reconciler import Reconciler
 from sluice_operator.controller.resources import (
     DELETE_NOW,
@@ -28,6 +28,9 @@ from sluice_operator.kube.errors import ApiError
 from sluice_operator.kube.events import Event
 from sluice_operator.prometheus.predictor import Target
 from sluice_operator.prometheus.sampler import Sample
+from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.plan import Plan
+from sluice_operator.rollout.snapshot import Snapshot
 from sluice_operator.routing.httproute import Gateway, read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
@@ -65,8 +68,9 @@ class World:
         index = {VERSIONS: model_of_version}
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
         self.follow(*KINDS)
-        copies = Copies(*(self.copies[plural] for plural in KINDS))
+        copies = self._copies = Copies(*(self.copies[plural] for plural in KINDS))
         applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
+        self._applier = applier
         self._reconciler = Reconciler(
             gateway=self.api,
             copies=copies,
@@ -99,6 +103,20 @@ class World:
         finally:
             self.api.lives = None
         return len(self.api.writes) - before
+
+    def plan(self) -> Plan:
+        """What the operator would do now."""
+        return decide(self._snapshot(), self.now())
+
+    def apply(self, plan: Plan) -> int:
+        """Carry a plan out; how many writes that took."""
+        before = len(self.api.writes)
+        self.follow(*KINDS)
+        finish(self._applier.apply(self._snapshot(), plan))
+        return len(self.api.writes) - before
+
+    def _snapshot(self) -> Snapshot:
+        return observe(KEY, self._copies, installation=_INSTALLATION, sample=self._sample(), now=self.now())
 
     def reconcile_until_idle(self) -> None:
         """What the queue does: again after every change, until there is none."""
@@ -134,8 +152,9 @@ class World:
 
     # People
 
-    def apply_version(self, name: str, *, version: str | None = None) -> None:
-        spec = {"model": MODEL, "version": version or name, "source": {"storageUri": "pvc://m"}, "rollout": ROLLOUT}
+    def apply_version(self, name: str, *, version: str | None = None, **fields: Any) -> None:
+        source = {"storageUri": "pvc://m"}
+        spec = {"model": MODEL, "version": version or name, "source": source, "rollout": ROLLOUT, **fields}
         self.api.put(
             VERSIONS,
             {
@@ -186,7 +205,8 @@ class World:
         if obj.get("status", {}).get("conditions") == [condition]:
             return
         self.api.put(SERVICES, {**obj, "status": {"conditions": [condition]}})
-        labels = {MODEL_LABEL: MODEL, "serving.kserve.io/inferenceservice": service}
+        app = f"isvc.{service}-predictor"
+        labels = {MODEL_LABEL: MODEL, "serving.kserve.io/inferenceservice": service, "app": app}
         meta = {"name": f"{service}-0", "namespace": NAMESPACE, "labels": labels}
         self.api.put(POD, {"metadata": meta, "status": {"conditions": [condition]}})
 
@@ -196,7 +216,7 @@ class World:
             return
         generation = route["metadata"]["generation"]
         accepted = {"type": "Accepted", "status": "True", "observedGeneration": generation}
-        status = {"parents": [{"conditions": [accepted]}]}
+        status = {"parents": [{"parentRef": ref, "conditions": [accepted]} for ref in route["spec"]["parentRefs"]]}
         if route.get("status") != status:
             self.api.put(ROUTES, {**route, "status": status})
 
