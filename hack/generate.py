@@ -1,7 +1,7 @@
 """Write the generated files. With --check, only say which are out of date.
 
-The CRDs come from the pydantic models, the ServingRuntimes for those who do without the chart from the chart's own, and
-the page of the chart's values from their schema.
+The CRDs come from the pydantic models, the ServingRuntimes for those who do without the chart from the chart's own,
+the page of the chart's values from their schema, and its dashboard from a table of panels.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from hack.chart import docs
+from hack.chart import dashboard, docs
 from sluice_operator.api.base import GROUP
 from sluice_operator.api.crd import KINDS, crd
 
@@ -20,6 +20,7 @@ _CHART = ROOT / "helm" / "sluice"
 _CRD_FOLDERS = (ROOT / "manifests" / "crds", _CHART / "files" / "crds")
 _RUNTIMES = ROOT / "manifests" / "runtimes"
 _PAGE = ROOT / "docs" / "chart.md"
+_DASHBOARD = _CHART / "files" / "dashboard.json"
 
 
 def generated() -> dict[Path, str]:
@@ -31,7 +32,7 @@ def generated() -> dict[Path, str]:
     }
     kinds = ("ClusterServingRuntime", "ServingRuntime")
     runtimes = {_RUNTIMES / f"{kind.lower()}.yaml": _written(_runtime(kind), source="helm/sluice") for kind in kinds}
-    return crds | runtimes | {_PAGE: _page()}
+    return crds | runtimes | {_PAGE: _page(), _DASHBOARD: dashboard.dashboard()}
 
 
 def _written(document: dict[str, Any], *, source: str) -> str:

@@ -22,6 +22,7 @@ sluice-transformers-{{ .Chart.AppVersion }}
 runAsNonRoot: true
 runAsUser: 65532
 runAsGroup: 65532
+fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -45,4 +46,34 @@ imagePullSecrets:
 {{- $url := urlParse . }}
 {{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
 {{- $port | default (eq $url.scheme "https" | ternary "443" "80") }}
+{{- end }}
+
+{{- /* Which nodes take the chart's pods. */}}
+{{- define "sluice.placement" -}}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* The operator's settings. */}}
+{{- define "sluice.environment" -}}
+- {name: SLUICE_INTERVAL, value: {{ .Values.prometheus.interval | quote }}}
+- {name: SLUICE_GATEWAY_NAME, value: {{ .Values.route.gateway.name | quote }}}
+- {name: SLUICE_GATEWAY_NAMESPACE, value: {{ .Values.route.gateway.namespace | quote }}}
+- {name: SLUICE_DOMAIN, value: {{ .Values.route.domain | quote }}}
+{{ include "sluice.prometheusEnv" . }}
+{{- if .Values.runtime.enabled }}
+- {name: SLUICE_DEFAULT_RUNTIME, value: {{ include "sluice.runtime" . | quote }}}
+{{- end }}
+- {name: SLUICE_LEASE_NAME, value: sluice-operator}
+- name: SLUICE_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: SLUICE_POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
 {{- end }}

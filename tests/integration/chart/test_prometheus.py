@@ -1,0 +1,89 @@
+"""How the operator reaches Prometheus: secrets as files that may change, everything else as environment."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.chart.rendering import Chart, Document, HelmError
+
+FOLDER = "/etc/sluice/prometheus"
+
+
+def operator_pod(chart: Chart, **prometheus: Any) -> Document:
+    pod: Document = chart.object("Deployment", "sluice-operator", prometheus=prometheus)["spec"]["template"]["spec"]
+    return pod
+
+
+def environment(pod: Document) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in pod["containers"][0]["env"] if "value" in one}
+
+
+def sources(pod: Document) -> list[Document]:
+    (volume,) = pod["volumes"]
+    found: list[Document] = volume["projected"]["sources"]
+    return found
+
+
+def test_without_secrets_nothing_is_mounted(chart: Chart) -> None:
+    pod = operator_pod(chart)
+
+    assert "volumes" not in pod
+    assert "volumeMounts" not in pod["containers"][0]
+    assert not [name for name in environment(pod) if name.startswith("SLUICE_PROMETHEUS_") and not name.endswith("URL")]
+
+
+def test_a_token_and_an_authority_are_files(chart: Chart) -> None:
+    pod = operator_pod(
+        chart,
+        url="https://thanos.example.org",
+        ca={"configMap": "corporate", "key": "bundle.pem"},
+        token={"secret": "thanos", "key": "bearer"},
+    )
+
+    assert environment(pod)["SLUICE_PROMETHEUS_URL"] == "https://thanos.example.org"
+    assert environment(pod)["SLUICE_PROMETHEUS_CA_FILE"] == f"{FOLDER}/ca.crt"
+    assert environment(pod)["SLUICE_PROMETHEUS_TOKEN_FILE"] == f"{FOLDER}/token"
+    assert sources(pod) == [
+        {"configMap": {"name": "corporate", "items": [{"key": "bundle.pem", "path": "ca.crt"}]}},
+        {"secret": {"name": "thanos", "items": [{"key": "bearer", "path": "token"}]}},
+    ]
+
+
+def test_name_and_password_are_files(chart: Chart) -> None:
+    pod = operator_pod(chart, ca={"secret": "authority"}, basic={"secret": "mimir"})
+
+    assert environment(pod)["SLUICE_PROMETHEUS_USERNAME_FILE"] == f"{FOLDER}/username"
+    assert environment(pod)["SLUICE_PROMETHEUS_PASSWORD_FILE"] == f"{FOLDER}/password"
+    assert [source["secret"]["name"] for source in sources(pod)] == ["authority", "mimir"]
+    keys = [item["key"] for item in sources(pod)[1]["secret"]["items"]]
+    assert keys == ["username", "password"]
+
+
+def test_files_are_the_operators_to_read_and_are_seen_when_they_change(chart: Chart) -> None:
+    pod = operator_pod(chart, token={"secret": "thanos"})
+
+    (mount,) = pod["containers"][0]["volumeMounts"]
+    assert mount == {"name": "prometheus", "mountPath": FOLDER, "readOnly": True}
+    assert pod["volumes"][0]["projected"]["defaultMode"] == 0o440
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
+def test_headers_are_told_as_they_are(chart: Chart) -> None:
+    headers = {"X-Scope-OrgID": "team-a|team-b", "X-Quote": 'say "hello" {{ .Values }}'}
+    told = environment(operator_pod(chart, headers=headers))["SLUICE_PROMETHEUS_HEADERS"]
+    assert json.loads(told) == headers
+
+
+@pytest.mark.parametrize(
+    ("message", "prometheus"),
+    [
+        ("prometheus.ca: set configMap or secret", {"ca": {"configMap": "a", "secret": "b"}}),
+        ("prometheus: set token.secret or basic.secret", {"token": {"secret": "a"}, "basic": {"secret": "b"}}),
+        ("X-Split", {"headers": {"X-Split\r\nX-Other": "a"}}),
+        ("/prometheus/headers/X-Scope-OrgID", {"headers": {"X-Scope-OrgID": "a\r\nX-Other: b"}}),
+    ],
+)
+def test_what_contradicts_itself_is_refused(chart: Chart, message: str, prometheus: dict[str, Any]) -> None:
+    with pytest.raises(HelmError, match=message):
+        chart.text(prometheus=prometheus)
