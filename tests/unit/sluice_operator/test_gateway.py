@@ -88,6 +88,7 @@ async def test_objects_are_created_patched_and_deleted_where_they_belong():
         ("DELETE", "/namespaces/default/widgets/w"),
     ]
     assert api.asked[1].content_type == "application/merge-patch+json"
+    assert [asked.query for asked in api.asked] == [{"fieldManager": "sluice"}] * 2 + [{}]
 
 
 @pytest.mark.parametrize("name", ["../secrets", "a/b", "a?b=c", "a#b", "%2e%2e"])

@@ -91,7 +91,8 @@ class Gateway:
 
     async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
         """Create an object."""
-        return await self._request("POST", resource.path(namespace=namespace), body=body)
+        path = resource.path(namespace=namespace)
+        return await self._request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=body)
 
     async def replace(self, resource: Resource, body: Object) -> Object:
         """Replace an object that has not changed since it was read.
@@ -100,7 +101,8 @@ class Gateway:
             ConflictError: when it has.
         """
         meta = body["metadata"]
-        return await self._request("PUT", resource.path(namespace=meta["namespace"], name=meta["name"]), body=body)
+        path = resource.path(namespace=meta["namespace"], name=meta["name"])
+        return await self._request("PUT", path, query={"fieldManager": FIELD_MANAGER}, body=body)
 
     async def apply(self, resource: Resource, body: Object, *, sub: str | None = None) -> Object:
         """Server-side apply of the complete set of fields that are ours.

@@ -191,7 +191,7 @@ class Lease:
             "leaseDurationSeconds": duration,
             "acquireTime": before.get("acquireTime", now) if same else now,
             "renewTime": now,
-            "leaseTransitions": before.get("leaseTransitions", 0) + (0 if same or not holder else 1),
+            "leaseTransitions": before.get("leaseTransitions", 0) + int(live is not None and bool(holder) and not same),
         }
         if live is None:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._meta, "spec": spec}
