@@ -201,15 +201,17 @@ def test_the_version_promoted_last_is_stable_and_the_one_before_is_superseded():
     assert plan.statuses["v1"].phase is Phase.SUPERSEDED
     assert plan.statuses["v2"].phase is Phase.STABLE
     assert plan.stop == (), "its last requests drain"
-    assert plan.wake_at == after(260)
+    assert plan.statuses["v1"].traffic_ended_at == after(201)
+    assert plan.wake_at == after(261)
 
 
 def test_a_superseded_version_leaves_the_route_first_and_is_stopped_only_then():
-    drained = decide(snapshot(stable(), promoted(), route=route(v1=0, v2=100)), after(260))
+    old = version("v1", created=0, now=status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(201)))
+    drained = decide(snapshot(old, promoted(), route=route(v1=0, v2=100)), after(261))
     assert weights(drained) == {"v2": 100}
     assert drained.stop == ()
 
-    gone = decide(snapshot(stable(), promoted(), route=route(v2=100)), after(261))
+    gone = decide(snapshot(old, promoted(), route=route(v2=100)), after(262))
     assert gone.stop == ("v1",)
     assert gone.run == ("v2",)
 

@@ -120,7 +120,7 @@ def test_weight_that_somebody_gives_a_taken_back_version_is_taken_again():
 
 
 def test_a_taken_back_version_drains_leaves_the_route_and_is_stopped():
-    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1))
+    seen = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=1, traffic_ended_at=after(150)))
     draining = route(v1=100, v2=0, marks=(MARK,))
 
     assert weights(decide(snapshot(stable(), seen, route=draining), after(209))) == {"v1": 100, "v2": 0}
@@ -185,7 +185,7 @@ def test_a_candidate_that_is_back_starts_the_same_step_again():
 
 
 def test_a_candidate_that_does_not_come_back_in_time_is_rolled_back():
-    now = status(Phase.DEPLOYING, step=1, next_transition_at=after(161))
+    now = status(Phase.DEPLOYING, step=1, ready_by=after(161))
     gone = version("v2", created=10, now=now, ready=False, problem="OOMKilled")
     seen = snapshot(stable(), gone, route=route(v1=100, v2=0))
 
@@ -197,7 +197,7 @@ def test_a_candidate_that_does_not_come_back_in_time_is_rolled_back():
 
 
 def test_a_candidate_that_never_becomes_ready_fails_without_ever_having_traffic():
-    now = status(Phase.DEPLOYING, next_transition_at=after(70))
+    now = status(Phase.DEPLOYING, ready_by=after(70))
     never = version("v2", created=10, now=now, ready=False, problem="ImagePullBackOff")
     seen = snapshot(stable(), never, route=route(v1=100))
 
@@ -212,7 +212,8 @@ def test_a_candidate_that_never_becomes_ready_fails_without_ever_having_traffic(
 
 def test_a_failed_version_stays_failed_and_its_pods_go():
     decision = Decision(action="Fail", reason="not ready within 1m", at=after(70))
-    failed = version("v2", created=10, now=status(Phase.FAILED, message="Failed", decision=decision))
+    now = status(Phase.FAILED, message="Failed", decision=decision, traffic_ended_at=after(70))
+    failed = version("v2", created=10, now=now)
     seen = snapshot(stable(), failed, route=route(v1=100))
 
     assert decide(seen, after(100)).stop == ()

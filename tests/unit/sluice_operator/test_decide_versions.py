@@ -42,10 +42,15 @@ def test_a_skipped_version_is_stopped_after_it_has_drained():
         after(111),
     )
     skipped = version("v2", created=10, now=first.statuses["v2"])
+    read = decide(snapshot(stable(), skipped, version("v3", created=110), route=route(v1=95, v2=0, v3=5)), after(115))
+    drained = version("v2", created=10, now=read.statuses["v2"])
 
-    plan = decide(snapshot(stable(), skipped, version("v3", created=110), route=route(v1=95, v3=5)), after(171))
+    def stopped(at):
+        seen = snapshot(stable(), drained, version("v3", created=110), route=route(v1=95, v3=5))
+        return decide(seen, after(at)).stop
 
-    assert plan.stop == ("v2",)
+    assert stopped(174) == ()
+    assert stopped(175) == ("v2",)
 
 
 def test_a_version_older_than_stable_that_was_never_proven_is_skipped():
@@ -164,7 +169,11 @@ def test_a_deleted_candidate_gives_its_traffic_back_and_may_vanish_when_the_rout
     assert unread.release == ()
 
     read = decide(snapshot(stable(), going, route=route(v1=100, v2=0)), after(103))
-    assert read.release == ("v2",)
+    assert read.release == (), "its last requests drain"
+    assert read.wake_at == after(163)
+
+    drained = version("v2", created=10, now=read.statuses["v2"], deleting=True, finalizer=True)
+    assert decide(snapshot(stable(), drained, route=route(v1=100)), after(163)).release == ("v2",)
 
 
 def test_a_deleted_stable_serves_until_another_version_has_taken_its_traffic():
@@ -187,13 +196,12 @@ def test_a_candidate_gains_nothing_by_the_deletion_of_stable():
 
 
 def test_a_deleted_stable_may_go_after_the_promotion_of_another():
-    seen = snapshot(
-        stable(deleting=True, finalizer=True), stable("v2", created=10, promoted=200), route=route(v1=0, v2=100)
-    )
+    now = status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(201))
+    old = version("v1", created=0, now=now, deleting=True, finalizer=True)
+    seen = snapshot(old, stable("v2", created=10, promoted=200), route=route(v1=0, v2=100))
 
-    plan = decide(seen, after(201))
-
-    assert plan.release == ("v1",)
+    assert decide(seen, after(260)).release == ()
+    assert decide(seen, after(261)).release == ("v1",)
 
 
 def test_deleting_the_only_version_takes_the_route_away_first():
@@ -304,9 +312,9 @@ def test_a_superseded_version_does_not_return_because_stable_cannot_be_read():
 
 
 def test_deleting_all_that_can_be_read_does_not_stop_what_cannot():
-    seen = snapshot(
-        stable(deleting=True, finalizer=True), invalid=(unreadable("v2", promoted=200),), route=route(v1=0, v2=100)
-    )
+    now = status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(201))
+    old = version("v1", created=0, now=now, deleting=True, finalizer=True)
+    seen = snapshot(old, invalid=(unreadable("v2", promoted=200),), route=route(v1=0, v2=100))
 
     plan = decide(seen, after(500))
 

@@ -60,6 +60,15 @@ class Rules:
         if old is None:
             return
         stable = self._stable()
+        if (new.attempt or 1) != (old.attempt or 1):
+            assert new.restoring, f"{name} began anew"
+            assert old.promoted_at is not None, f"{name} returns, and was never proven"
+            return
+        if old.restoring and new.promoted_at != old.promoted_at:
+            assert old.phase is Phase.PROBATION, f"{name} returned from {old.phase}"
+            assert self._world.verdicts.get(name, Verdict.PASS) is Verdict.PASS, f"{name} returned without evidence"
+        if old.restoring:
+            return
         if old.phase in ENDED:
             assert new.phase in ENDED, f"{name} came back from {old.phase}: {new.phase}"
         if old.promoted_at is not None:

@@ -52,8 +52,8 @@ class RolloutActionSpec(ApiModel):
                 "attempt must be given: the one that status.attempt of the version shows",
             ),
             (
-                "!(self.action in ['Approve', 'Promote', 'Advance']) || (has(self.step) && has(self.policyHash))",
-                "step and policyHash must be given: status.step and status.effectiveRolloutHash of the version",
+                "!(self.action in ['Approve', 'Promote', 'Advance']) || has(self.policyHash)",
+                "policyHash must be given: the one that status.effectiveRolloutHash of the version shows",
             ),
         )
     )
@@ -76,7 +76,7 @@ class RolloutActionSpec(ApiModel):
     attempt: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """The attempt that the person saw."""
     step: Annotated[int, Field(ge=0, le=20)] | None = None
-    """The step that the person saw."""
+    """The step that the person saw; none where the version had not come to one."""
     policy_hash: Annotated[str, Field(max_length=71)] | None = None
     """The hash of the settings in force that the person saw."""
 

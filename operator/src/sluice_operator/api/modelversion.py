@@ -203,6 +203,8 @@ class Decision(ApiModel):
     """The gate that decided."""
     by: Annotated[str, Field(max_length=253)] | None = None
     """The person who decided; nobody where the operator did by itself."""
+    act: Annotated[str, Field(max_length=64)] | None = None
+    """The uid of that person's RolloutAction."""
     at: datetime
     """When."""
 
@@ -212,8 +214,8 @@ class Approval(ApiModel):
 
     by: Annotated[str, Field(max_length=253)]
     """Who."""
-    step: int
-    """For the end of which step; the number of steps stands for the way to all traffic."""
+    step: int | None = None
+    """What was agreed to: the end of this step, or without one the beginning."""
     at: datetime
     """When."""
 

@@ -66,7 +66,6 @@ def _at_most(longest: str) -> dict[str, Any]:
 
 
 Holdback = Annotated[int, Field(ge=0, le=50)]
-Requests = Annotated[int, Field(ge=0, le=100_000_000)]
 MaxHold = Annotated[Duration, Field(json_schema_extra=_at_most("720h"))]
 Steps = Annotated[
     list[Step],
@@ -91,8 +90,6 @@ class ProbationSettings(ApiModel):
 
     duration: Duration | None = None
     """How long the candidate must hold it before it becomes stable."""
-    min_requests: Requests | None = None
-    """How many requests the candidate must have answered in this time at least."""
     holdback: Holdback | None = None
     """Percent of the requests that stay on stable meanwhile."""
 
@@ -102,8 +99,6 @@ class Probation(ApiModel):
 
     duration: Duration
     """How long the candidate must hold it before it becomes stable."""
-    min_requests: Requests = 0
-    """How many requests the candidate must have answered in this time at least."""
     holdback: Holdback = 0
     """Percent of the requests that stay on stable meanwhile."""
 

@@ -9,13 +9,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..api.modelversion import ModelVersionStatus
+from .acts import consider
+from .capacity import replicas
+from .move import Move
 from .moves import all_moves
 from .plan import Plan
-from .progress import Move
+from .returning import with_fallback
 from .roles import Roles, assign
 from .snapshot import Snapshot, Version
 from .status import build_status, invalid_status
-from .table import DRAIN, drained, loses_traffic, rests_since, route_table, to_be_swept, weightless
+from .table import DRAIN, drained, loses_traffic, route_table, to_be_swept
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Plan:
@@ -25,6 +28,12 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         snapshot: Everything observed about the model.
         now: The time, with a time zone.
     """
+    considered = consider(snapshot, now)
+    plan = _decide(with_fallback(considered.snapshot, now), now)
+    return replace(plan, acts=considered.outcomes)
+
+
+def _decide(snapshot: Snapshot, now: datetime) -> Plan:
     if not snapshot.versions:
         return replace(_without_versions(snapshot), statuses=_invalid(snapshot, now))
     roles = assign(snapshot)
@@ -33,7 +42,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if _to_be_taken_away(snapshot, roles):
         return _taken_away(snapshot, moves, now)
     table = route_table(snapshot, roles, moves, now)
-    resting = [v for v in snapshot.versions if drained(v, snapshot, moves[v.name], roles.stable, now)]
+    idle = [v for v in snapshot.versions if drained(v, snapshot, moves[v.name], now)]
     statuses = {
         name: build_status(versions[name], move, snapshot=snapshot, table=table, now=now)
         for name, move in moves.items()
@@ -43,12 +52,15 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         route=table,
         rollback=loses_traffic(snapshot, table, roles, moves),
         run=tuple(v.name for v in (roles.stable, roles.candidate) if v is not None and not v.backend.foreign),
-        stop=tuple(v.name for v in resting if _running(v) and v.backend.name not in snapshot.route.weights),
+        replicas=replicas(roles, moves, statuses),
+        stop=tuple(
+            v.name for v in idle if _running(v) and not v.deleting and v.backend.name not in snapshot.route.weights
+        ),
         sweep=to_be_swept(snapshot, table),
         guard=tuple(n for n in carried if not versions[n].finalizer and not versions[n].deleting),
-        release=tuple(n for n, v in versions.items() if v.finalizer and n not in carried and weightless(v, snapshot)),
+        release=tuple(v.name for v in idle if v.finalizer and v.name not in carried),
         statuses=statuses,
-        wake_at=_wake_at(snapshot, roles.stable, moves, now),
+        wake_at=_wake_at(snapshot, statuses, moves, now),
     )
 
 
@@ -88,10 +100,12 @@ def _without_versions(snapshot: Snapshot) -> Plan:
     return Plan(remove_route=remove, sweep=to_be_swept(snapshot, None))
 
 
-def _wake_at(snapshot: Snapshot, stable: Version | None, moves: Mapping[str, Move], now: datetime) -> datetime | None:
+def _wake_at(
+    snapshot: Snapshot, statuses: Mapping[str, ModelVersionStatus], moves: Mapping[str, Move], now: datetime
+) -> datetime | None:
     times = [move.next_at for move in moves.values() if move.next_at is not None]
     for version in snapshot.versions:
-        since = rests_since(moves[version.name], stable)
-        if since is not None and _running(version):
+        since = statuses[version.name].traffic_ended_at
+        if since is not None and (_running(version) or version.finalizer):
             times.append(since + DRAIN)
     return min((at for at in times if at > now), default=None)

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from ..api.modelversion import Decision, Phase
-from .progress import Move, Situation, progress
-from .roles import Roles
-from .settings import merge
+from .move import Move, Situation
+from .progress import TAKEN_BACK, progress
+from .roles import Roles, settled
 from .snapshot import Route, Snapshot, Version
 
 
@@ -19,6 +19,14 @@ def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move
         moves[version.name] = Move(phase=Phase.DEPLOYING, message=_name_taken(version))
     for version in roles.skipped:
         moves[version.name] = _skip(version, roles, now)
+    for version in roles.queued:
+        before = f"for the end of the rollout of {roles.candidate.name}" if roles.candidate else "until another is gone"
+        message = f"waits {before}"
+        moves[version.name] = Move(phase=Phase.QUEUED, message=message)
+    for version in roles.barred:
+        moves[version.name] = _bar(roles, now)
+    for name, problem in roles.refused.items():
+        moves[name] = Move(phase=Phase.QUEUED, message=f"PolicyViolation: {problem}"[:1024])
     for version in roles.ended:
         moves[version.name] = _ended(version, snapshot)
     for version in roles.superseded:
@@ -27,11 +35,12 @@ def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move
             message="proven, and superseded by a newer version",
             promoted_at=version.status.promoted_at,
             decision=version.status.decision,
+            mark=snapshot.route.mark(version),
         )
     if roles.stable is not None:
         moves[roles.stable.name] = _stable_move(roles.stable, snapshot, now)
     if roles.candidate is not None:
-        settings = roles.candidate.status.effective_rollout or merge(roles.candidate.spec.rollout)
+        settings = settled(roles.candidate, snapshot).settings
         moves[roles.candidate.name] = progress(
             Situation(
                 candidate=roles.candidate,
@@ -56,6 +65,16 @@ def _duplicate(version: Version, of: str, now: datetime) -> Move:
         at=now,
     )
     return Move(phase=Phase.REJECTED, message=f"Duplicate: {decision.reason}", decision=decision)
+
+
+def _bar(roles: Roles, now: datetime) -> Move:
+    by = roles.candidate.name if roles.candidate else "another version"
+    reason = f"{by} was being rolled out, and onNewVersion of this version is Reject"
+    return Move(
+        phase=Phase.REJECTED,
+        message=f"Rejected: {reason}",
+        decision=Decision(action="Reject", reason=reason, at=now),
+    )
 
 
 def _skip(version: Version, roles: Roles, now: datetime) -> Move:
@@ -84,13 +103,17 @@ def _taken_back(version: Version, route: Route) -> Move:
     mark = route.mark(version)
     decision = version.status.decision
     if mark is not None:
-        decision = Decision(action="Rollback", reason=mark.reason, gate=mark.gate, at=mark.at)
+        decision = Decision(
+            action=mark.action, reason=mark.reason, gate=mark.gate, by=mark.by, act=mark.act, at=mark.at
+        )
     reason = decision.reason if decision else "it was taken back"
-    read_back = route.in_force or not route.exists or version.status.phase is Phase.ROLLED_BACK
+    action = decision.action if decision else "Rollback"
+    end = Phase.REJECTED if action == "Reject" else Phase.ROLLED_BACK
+    read_back = route.in_force or not route.exists or version.status.phase is end
     gone = route.weight(version) == 0 and read_back
     return Move(
-        phase=Phase.ROLLED_BACK if gone else Phase.ROLLING_BACK,
-        message=f"Rolled back: {reason}"[:1024],
+        phase=end if gone else Phase.ROLLING_BACK,
+        message=f"{TAKEN_BACK.get(action, 'Rolled back')}: {reason}"[:1024],
         step=version.status.step,
         step_started_at=version.status.step_started_at,
         decision=decision,

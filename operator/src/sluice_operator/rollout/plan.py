@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ..api.action import RolloutActionStatus
 from ..api.modelversion import ModelVersionStatus
 from .snapshot import Mark
 
@@ -58,5 +59,7 @@ class Plan:
     """Versions that may vanish."""
     statuses: Mapping[str, ModelVersionStatus] = field(default_factory=dict)
     """The status of each version."""
+    acts: Mapping[str, RolloutActionStatus] = field(default_factory=dict)
+    """What came of each act, to be written after the statuses."""
     wake_at: datetime | None = None
     """When to look again, if nothing happens before."""

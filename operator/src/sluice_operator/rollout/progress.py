@@ -5,67 +5,19 @@ last what lets it have more. No check raises a weight on missing evidence.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Literal
 
 from ..analysis.gates import GateResult
 from ..api.base import format_duration
 from ..api.modelversion import Decision, Phase, Verdict
-from ..api.settings import EffectiveRollout
-from .snapshot import Mark, Route, Version
+from ..api.settings import OnNoData, Strategy
+from .approvals import outstanding
+from .move import Move, Situation
+from .snapshot import Mark
 
 SETTLE = timedelta(seconds=2)
 """How long a Gateway's proxies are given to learn of a backend; the worst of 15 measured changes took 0.15 s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Where a version is and what it is to have."""
-
-    phase: Phase
-    message: str
-    weight: int = 0
-    listed: bool = False
-    """To be in the route even at weight 0."""
-    step: int | None = None
-    step_started_at: datetime | None = None
-    next_at: datetime | None = None
-    decision: Decision | None = None
-    mark: Mark | None = None
-    """To be written into the route together with weight 0."""
-    promoted_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that decides about the candidate."""
-
-    candidate: Version
-    stable: Version | None
-    held: bool
-    """Whether a backend serves in stable's place."""
-    route: Route
-    settings: EffectiveRollout
-    now: datetime
-
-    @property
-    def step(self) -> int | None:
-        """The step that the candidate has come to; None before its first traffic."""
-        return self.candidate.status.step
-
-    @property
-    def on_traffic(self) -> bool:
-        """Whether the candidate's gates are being asked."""
-        return self.candidate.status.phase in (Phase.CANARY, Phase.PROBATION)
-
-    def weight_at(self, step: int) -> int:
-        """Percent of the requests at a step; the one after the last is probation, with all of them."""
-        return self.settings.steps[step].weight if step < len(self.settings.steps) else 100
-
-    def hold_at(self, step: int) -> timedelta:
-        """How long a step is held at least."""
-        steps = self.settings.steps
-        return steps[step].hold if step < len(steps) else self.settings.probation.duration
 
 
 def progress(situation: Situation) -> Move:
@@ -77,11 +29,24 @@ def progress(situation: Situation) -> Move:
     raise AssertionError("the last check always applies")
 
 
+# What takes traffic away
+
+
+def _ordered_back(s: Situation) -> Move | None:
+    """A person has aborted or rejected the rollout."""
+    decision = s.candidate.status.decision
+    if decision is None or decision.action not in ("Abort", "Reject"):
+        return None
+    if s.only_candidate_answers:
+        return _stay(s, f"StableUnavailable: {decision.reason}; but stable has no ready pod to go back to")
+    return _taken_back(s, decision)
+
+
 def _gate_failed(s: Situation) -> Move | None:
     failed = next((gate for gate in s.candidate.gates if gate.verdict is Verdict.FAIL), None)
     if failed is None or not s.on_traffic:
         return None
-    if s.stable is not None and not s.stable.backend.ready and s.candidate.backend.ready:
+    if s.only_candidate_answers:
         return _stay(s, f"StableUnavailable: gate {failed.name} fails, but stable has no ready pod to go back to")
     return _roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
 
@@ -93,15 +58,15 @@ def _route_taken(s: Situation) -> Move | None:
         phase=Phase.DEPLOYING,
         message=f"NameTaken: an HTTPRoute {s.candidate.spec.model} exists that is not ours",
         next_at=s.candidate.status.next_transition_at,
+        ready_by=s.candidate.status.ready_by,
     )
 
 
 def _not_ready(s: Situation) -> Move | None:
     if s.candidate.backend.ready:
         return None
-    status = s.candidate.status
-    waiting = status.phase is Phase.DEPLOYING and status.step_started_at is None
-    deadline = (status.next_transition_at if waiting else None) or s.now + s.settings.ready_timeout
+    # It does not begin anew when the pods come and go: only a step that was held ends it.
+    deadline = s.ready_by or s.now + s.settings.ready_timeout
     problem = s.candidate.backend.problem
     if s.now >= deadline:
         reason = f"not ready within {format_duration(s.settings.ready_timeout)}: {problem or 'no reason given'}"
@@ -114,7 +79,17 @@ def _not_ready(s: Situation) -> Move | None:
         message=f"waits to become ready: {problem or 'starting'}"[:1024],
         step=s.step,
         next_at=deadline,
+        ready_by=deadline,
     )
+
+
+# What keeps it from its first traffic
+
+
+def _paused_before_traffic(s: Situation) -> Move | None:
+    if s.on_traffic or s.paused_by is None:
+        return None
+    return Move(phase=Phase.PAUSED, message=f"Paused before its first traffic by {s.paused_by}", step=s.step)
 
 
 def _first_version(s: Situation) -> Move | None:
@@ -132,74 +107,160 @@ def _make_known(s: Situation) -> Move | None:
         return None
     listed = s.candidate.backend.name in s.route.weights and s.route.in_force
     if not listed:
-        return Move(
-            phase=Phase.DEPLOYING, message="ready: waits for the Gateway to take the route", listed=True, step=s.step
-        )
+        return _wait(s, "ready: waits for the Gateway to take the route")
     status = s.candidate.status
-    since = (status.step_started_at if status.phase is Phase.DEPLOYING else None) or s.now
+    since = (status.step_started_at if status.phase in _BEFORE_TRAFFIC else None) or s.now
     if s.now >= since + SETTLE:
         return None
-    return Move(
-        phase=Phase.DEPLOYING,
-        message="ready: gives the Gateway time to learn of its pods",
-        listed=True,
-        step=s.step,
-        step_started_at=since,
-        next_at=since + SETTLE,
-    )
+    move = _wait(s, "ready: gives the Gateway time to learn of its pods")
+    return move.but(step_started_at=since, next_at=since + SETTLE)
+
+
+_BEFORE_TRAFFIC = frozenset({Phase.DEPLOYING, Phase.AWAITING_APPROVAL})
+
+
+def _agreed_to_begin(s: Situation) -> Move | None:
+    """A rollout without steps needs its approvals before the first request."""
+    if s.on_traffic or s.settings.steps:
+        return None
+    return _awaiting(s, None)
+
+
+def _room_to_begin(s: Situation) -> Move | None:
+    if s.on_traffic:
+        return None
+    step = s.step or 0
+    return _short_of_pods(s, s.weight_at(step))
 
 
 def _begin_step(s: Situation) -> Move | None:
     if s.on_traffic:
         return None
-    return _enter(s, s.step or 0)
+    return _enter(s, s.step or 0).but(ready_by=s.ready_by)
 
 
-def _next_step(s: Situation) -> Move | None:
+# What lets it have more
+
+
+def _weight_not_taken(s: Situation) -> Move | None:
     step = s.step or 0
-    started = s.candidate.status.step_started_at or s.now
-    if s.route.weight(s.candidate) != s.weight_at(step) or not s.route.in_force:
-        return _stay(s, f"{_where(s, step)}: waits for the Gateway to take the route")
-    if s.now < started + s.hold_at(step):
-        return _stay(s, f"{_where(s, step)}: holds for {format_duration(s.hold_at(step))}")
+    if s.route.weight(s.candidate) == s.weight_at(step) and s.route.in_force:
+        return None
+    return _stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
+
+
+def _paused(s: Situation) -> Move | None:
+    if s.paused_by is None:
+        return None
+    return _stay(s, f"{s.where(s.step or 0)}: paused by {s.paused_by}", phase=Phase.PAUSED)
+
+
+def _ordered_forward(s: Situation) -> Move | None:
+    target = s.candidate.status.advance_to
+    if target is None or target <= (s.step or 0):
+        return None
+    return _short_of_pods(s, s.weight_at(target)) or _go_to(s, target, why="a person's act")
+
+
+def _holds(s: Situation) -> Move | None:
+    """Replace asks neither time nor gates."""
+    step = s.step or 0
+    if s.settings.strategy is Strategy.REPLACE or s.now >= s.held_until:
+        return None
+    return _stay(s, f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}")
+
+
+def _gates_wait(s: Situation) -> Move | None:
     waiting = [gate for gate in s.candidate.gates if gate.verdict is not Verdict.PASS]
-    if waiting or not s.candidate.gates:
-        return _stay(s, f"{_where(s, step)}: {_waits_for(waiting)}")
-    if step < len(s.settings.steps):
-        return _enter(s, step + 1)
-    reason = f"passed {len(s.settings.steps)} steps and probation"
-    return Move(
-        phase=Phase.STABLE,
-        message="serves all requests",
-        weight=100,
-        step=step,
-        step_started_at=started,
-        promoted_at=s.now,
-        decision=Decision(action="Promote", reason=reason, at=s.now),
-    )
+    if s.settings.strategy is Strategy.REPLACE or (s.candidate.gates and not waiting):
+        return None
+    what = f"{s.where(s.step or 0)}: {_waits_for(waiting)}"
+    if s.now < s.held_too_long_from:
+        return _stay(s, what)
+    limit = f"maxHold {format_duration(s.settings.max_hold)}"
+    unseen = [gate for gate in waiting if gate.verdict is Verdict.NO_DATA]
+    # That Prometheus is away says nothing about the version.
+    if s.settings.on_no_data is OnNoData.ROLLBACK and unseen and len(unseen) == len(waiting):
+        return _roll_back(s, reason=f"{unseen[0].name}: {unseen[0].message}, within {limit}", gate=unseen[0].name)
+    return _stay(s, f"{what}, for longer than {limit}: more requests or a person's act will end this")
+
+
+def _agreed(s: Situation) -> Move | None:
+    return _awaiting(s, s.step)
+
+
+def _next_step(s: Situation) -> Move:
+    target = (s.step or 0) + 1
+    return _short_of_pods(s, s.weight_at(target)) or _go_to(s, target, why=None)
 
 
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
+    _ordered_back,
     _gate_failed,
     _route_taken,
     _not_ready,
+    _paused_before_traffic,
     _first_version,
     _make_known,
+    _agreed_to_begin,
+    _room_to_begin,
     _begin_step,
+    _weight_not_taken,
+    _paused,
+    _ordered_forward,
+    _holds,
+    _gates_wait,
+    _agreed,
     _next_step,
 )
 
 
 def _roll_back(s: Situation, *, reason: str, gate: str | None) -> Move:
-    attempt = s.candidate.status.attempt or 1
-    mark = Mark(uid=s.candidate.uid, attempt=attempt, reason=reason[:400], at=s.now, gate=gate)
+    return _taken_back(s, Decision(action="Rollback", reason=reason[:400], gate=gate, at=s.now))
+
+
+def _taken_back(s: Situation, decision: Decision) -> Move:
+    action: Literal["Rollback", "Abort", "Reject"] = "Rollback"
+    if decision.action == "Abort" or decision.action == "Reject":
+        action = decision.action
+    mark = Mark(
+        uid=s.candidate.uid,
+        attempt=s.candidate.status.attempt or 1,
+        reason=decision.reason[:400],
+        at=decision.at,
+        gate=decision.gate,
+        action=action,
+        by=decision.by,
+        act=decision.act,
+    )
     return Move(
         phase=Phase.ROLLING_BACK,
-        message=f"Rolled back: {reason}"[:1024],
+        message=f"{TAKEN_BACK[action]}: {mark.reason}"[:1024],
         step=s.step,
         step_started_at=s.candidate.status.step_started_at,
-        decision=Decision(action="Rollback", reason=mark.reason, gate=gate, at=s.now),
+        decision=decision,
         mark=mark,
+    )
+
+
+TAKEN_BACK = {"Rollback": "Rolled back", "Abort": "Aborted", "Reject": "Rejected"}
+
+
+def _go_to(s: Situation, step: int, *, why: str | None) -> Move:
+    """To a step, to probation, or, behind that, to promotion."""
+    if step <= len(s.settings.steps):
+        return _enter(s, step)
+    reason = f"passed {len(s.settings.steps)} steps and probation" if why is None else f"promoted by {why}"
+    if s.settings.strategy is Strategy.REPLACE:
+        reason = "ready, and the strategy is Replace"
+    return Move(
+        phase=Phase.STABLE,
+        message="serves all requests",
+        weight=100,
+        step=s.step,
+        step_started_at=s.candidate.status.step_started_at,
+        promoted_at=s.now,
+        decision=Decision(action="Promote", reason=reason, at=s.now),
     )
 
 
@@ -207,7 +268,7 @@ def _enter(s: Situation, step: int) -> Move:
     probation = step >= len(s.settings.steps)
     return Move(
         phase=Phase.PROBATION if probation else Phase.CANARY,
-        message=f"{_where(s, step)}: holds for {format_duration(s.hold_at(step))}",
+        message=f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}",
         weight=s.weight_at(step),
         step=step,
         step_started_at=s.now,
@@ -215,23 +276,49 @@ def _enter(s: Situation, step: int) -> Move:
     )
 
 
-def _stay(s: Situation, message: str) -> Move:
+def _stay(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 0) -> Move:
     step = s.step or 0
-    status = s.candidate.status
+    begun = Phase.PROBATION if step >= len(s.settings.steps) else Phase.CANARY
+    waits = [at for at in (s.held_until, s.held_too_long_from) if at > s.now]
     return Move(
-        phase=status.phase or Phase.CANARY,
+        phase=phase or begun,
         message=message,
         weight=s.weight_at(step),
         step=step,
-        step_started_at=status.step_started_at,
-        next_at=status.next_transition_at,
+        step_started_at=s.candidate.status.step_started_at,
+        next_at=min(waits, default=None),
+        ready_by=s.ready_by,
+        pods=pods,
     )
 
 
-def _where(s: Situation, step: int) -> str:
-    if step >= len(s.settings.steps):
-        return "probation with all requests"
-    return f"step {step + 1} of {len(s.settings.steps)} at {s.weight_at(step)} %"
+def _wait(s: Situation, message: str, *, phase: Phase = Phase.DEPLOYING, pods: int = 0) -> Move:
+    """Without traffic, but known to the Gateway."""
+    return Move(phase=phase, message=message, listed=True, step=s.step, ready_by=s.ready_by, pods=pods)
+
+
+def _awaiting(s: Situation, step: int | None) -> Move | None:
+    missing = outstanding(s.settings, step, s.candidate.status.approvals)
+    if not missing:
+        return None
+    more = f"waits for {missing} approval{'s' if missing > 1 else ''}"
+    if s.on_traffic:
+        return _stay(s, f"{s.where(step or 0)}: {more}", phase=Phase.AWAITING_APPROVAL)
+    waits = _wait(s, f"ready: {more} before its first traffic", phase=Phase.AWAITING_APPROVAL)
+    return waits.but(step_started_at=s.candidate.status.step_started_at)
+
+
+def _short_of_pods(s: Situation, weight: int) -> Move | None:
+    """A weight waits for the pods that can carry it."""
+    pods = s.pods_for(weight)
+    available = s.candidate.backend.available
+    if available >= pods:
+        return None
+    message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
+    if s.on_traffic:
+        return _stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
+    waits = _wait(s, message, pods=pods)
+    return waits.but(step_started_at=s.candidate.status.step_started_at)
 
 
 def _waits_for(waiting: list[GateResult]) -> str:

@@ -4,8 +4,11 @@ The order of versions is the order they were created in. A newer version superse
 version never gains a role by the deletion of another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..api.settings import OnNewVersion
+from .settings import Settled, restoring, settle
 from .snapshot import Snapshot, Version
 
 
@@ -19,6 +22,12 @@ class Roles:
     """Backend that serves in stable's place, because its object is gone or cannot be read."""
     candidate: Version | None
     """Wants stable's place."""
+    queued: tuple[Version, ...]
+    """Unproven versions that wait for the candidate's end, or for one of the same version, deleted already, to be gone."""
+    barred: tuple[Version, ...]
+    """Unproven versions that came while another was rolled out, and said that they would not wait."""
+    refused: dict[str, str]
+    """Unproven versions that their policy does not allow to begin, and what it does not allow."""
     duplicates: dict[str, str]
     """Versions that repeat an older one, and that one's name."""
     skipped: tuple[Version, ...]
@@ -41,24 +50,70 @@ def assign(snapshot: Snapshot) -> Roles:
     foreign: list[Version] = []
     unproven: list[Version] = []
     for version in usable:
-        if version is stable or version.proven:
+        if version is stable or (version.proven and not version.status.restoring):
             continue
         over = version.ended or snapshot.route.mark(version) is not None
         (ended if over else foreign if version.backend.foreign else unproven).append(version)
     waiting = [v for v in unproven if not v.deleting]
-    newest = waiting[-1] if waiting else None
-    overtaken = newest is not None and stable is not None and _order(newest) < _order(stable)
-    candidate = None if overtaken else newest
+    refused = {v.name: problem for v in waiting if (problem := settled(v, snapshot).problem) is not None}
+    behind = tuple(v for v in waiting if v.name not in refused and _going(v, versions))
+    contest = _contest([v for v in waiting if v.name not in refused and v not in behind], stable, snapshot)
     return Roles(
         stable=stable,
         holder=holder,
-        candidate=candidate,
+        candidate=contest.candidate,
+        queued=(*contest.queued, *behind),
+        barred=contest.barred,
+        refused=refused,
         duplicates=duplicates,
-        skipped=tuple(v for v in unproven if v is not candidate),
-        ended=tuple(ended),
-        superseded=tuple(v for v in usable if v.proven and v is not stable),
-        foreign=tuple(foreign),
+        skipped=(*contest.skipped, *(v for v in unproven if v.deleting)),
+        ended=tuple(v for v in ended if not v.proven),
+        superseded=tuple(v for v in usable if v.proven and v is not stable and v is not contest.candidate),
+        foreign=tuple(v for v in foreign if not v.proven),
     )
+
+
+def settled(version: Version, snapshot: Snapshot) -> Settled:
+    """The settings of a version: those frozen when its attempt began, else those that it would begin with now."""
+    if version.status.effective_rollout is not None:
+        return Settled(version.status.effective_rollout)
+    policy = snapshot.policy.spec if snapshot.policy is not None else None
+    found = settle(version.spec.rollout, policy=policy, digest=version.spec.source.digest)
+    return Settled(restoring(found.settings)) if version.status.restoring else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    candidate: Version | None
+    queued: tuple[Version, ...]
+    barred: tuple[Version, ...]
+    skipped: tuple[Version, ...]
+
+
+def _contest(wanting: Sequence[Version], stable: Version | None, snapshot: Snapshot) -> _Contest:
+    """Who of those that want stable's place is rolled out, each newer one's word being heard in turn."""
+    running = next((v for v in wanting if v.status.restoring), None)
+    returning = running is not None
+    queued: list[Version] = []
+    barred: list[Version] = []
+    skipped: list[Version] = []
+    for version in wanting:
+        if version is running:
+            continue
+        if stable is not None and _order(version) < _order(stable):
+            skipped.append(version)
+            continue
+        word = settled(version, snapshot).settings.on_new_version
+        if running is None:
+            running = version
+        elif word is OnNewVersion.REJECT:
+            barred.append(version)
+        elif word is OnNewVersion.QUEUE or returning:
+            queued.append(version)
+        else:
+            skipped += [running, *queued]
+            running, queued = version, []
+    return _Contest(running, tuple(queued), tuple(barred), tuple(skipped))
 
 
 def _order(version: Version) -> tuple[object, str]:
@@ -66,14 +121,20 @@ def _order(version: Version) -> tuple[object, str]:
 
 
 def _duplicates(versions: tuple[Version, ...]) -> dict[str, str]:
+    """Versions that repeat an older one; one that serves is not repeated even when it is to be deleted."""
     first: dict[str, str] = {}
     out: dict[str, str] = {}
     for version in versions:
         if version.spec.version in first:
             out[version.name] = first[version.spec.version]
-        elif not version.deleting:
+        elif not version.deleting or version.proven:
             first[version.spec.version] = version.name
     return out
+
+
+def _going(version: Version, versions: tuple[Version, ...]) -> bool:
+    """Whether an object with the same version is still there: what is counted of the two could not be told apart."""
+    return any(v.deleting and v is not version and v.spec.version == version.spec.version for v in versions)
 
 
 def _stable(versions: list[Version], snapshot: Snapshot) -> tuple[Version | None, str | None]:

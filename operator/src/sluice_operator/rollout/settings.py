@@ -82,6 +82,18 @@ def merge(given: RolloutSettings | None) -> EffectiveRollout:
     return settle(given, policy=None, digest=None).settings
 
 
+def restoring(settings: EffectiveRollout) -> EffectiveRollout:
+    """The settings by which a version that was proven before returns: all traffic at once, then probation."""
+    return settings.model_copy(
+        update={
+            "strategy": Strategy.BLUE_GREEN,
+            "steps": [],
+            "approvals": None,
+            "probation": settings.probation.model_copy(update={"holdback": 0}),
+        }
+    )
+
+
 def settings_hash(settings: EffectiveRollout) -> str:
     """A hash by which two people can see that they speak of the same settings."""
     text = json.dumps(_plain(settings), sort_keys=True, separators=(",", ":"))

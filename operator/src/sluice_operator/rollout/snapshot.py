@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from ..analysis.gates import GateResult
+from ..api.action import RolloutActionSpec
 from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+from ..api.policy import RolloutPolicySpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Version:
     delete_now: bool = False
     """The person who deletes it accepts that the model stops being served."""
     finalizer: bool = False
+    author: str | None = None
+    """Who made it, as admission has checked."""
     gates: tuple[GateResult, ...] = ()
 
     @property
@@ -59,6 +64,9 @@ class Version:
 
 
 _ENDED = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED})
+
+ON_TRAFFIC = frozenset({Phase.CANARY, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.PROBATION})
+"""Phases in which a version that has come to a step has its share of the requests, and its gates are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,11 @@ class Mark:
     reason: str
     at: datetime
     gate: str | None = None
+    action: Literal["Rollback", "Abort", "Reject"] = "Rollback"
+    by: str | None = None
+    """The person who took it back; nobody where the operator did by itself."""
+    act: str | None = None
+    """The uid of that person's act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,24 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """A person's act of which nothing has come yet."""
+
+    name: str
+    uid: str
+    created_at: datetime
+    spec: RolloutActionSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy that applies to the model."""
+
+    name: str
+    spec: RolloutPolicySpec
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything known about a model at one moment."""
 
@@ -116,6 +147,9 @@ class Snapshot:
     """Oldest first."""
     invalid: tuple[Invalid, ...] = ()
     route: Route = Route()
+    policy: Policy | None = None
+    acts: tuple[Act, ...] = ()
+    """Oldest first."""
     orphans: tuple[str, ...] = ()
     """Backends of this model that belong to no ModelVersion."""
     url: str = ""

@@ -9,45 +9,76 @@ from datetime import datetime
 
 from ..analysis.gates import GateResult
 from ..api.modelversion import Condition, GateStatus, ModelVersionStatus, Phase
+from .capacity import capacity
+from .move import Move
 from .plan import RouteTable
-from .progress import Move
-from .settings import merge, settings_hash
-from .snapshot import Invalid, Snapshot, Version
+from .roles import settled
+from .settings import settings_hash
+from .snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
+from .table import traffic_ended_at
 
+_NOT_BEGUN = frozenset({Phase.QUEUED, Phase.REJECTED, Phase.SKIPPED})
 _READY = frozenset({Phase.STABLE, Phase.SUPERSEDED, Phase.DELETION_WAITING})
 _STALLED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED})
-_RECONCILING = frozenset({Phase.DEPLOYING, Phase.CANARY, Phase.PROBATION, Phase.ROLLING_BACK})
+_RECONCILING = frozenset(
+    {
+        Phase.QUEUED,
+        Phase.DEPLOYING,
+        Phase.CANARY,
+        Phase.PAUSED,
+        Phase.AWAITING_APPROVAL,
+        Phase.PROBATION,
+        Phase.ROLLING_BACK,
+    }
+)
 
 
 def build_status(
     version: Version, move: Move, *, snapshot: Snapshot, table: RouteTable | None, now: datetime
 ) -> ModelVersionStatus:
     """The status that says what was decided."""
-    old = version.status
-    settings = old.effective_rollout or merge(version.spec.rollout)
-    route = snapshot.route
-    return ModelVersionStatus(
-        observed_generation=version.generation,
-        phase=move.phase,
-        attempt=old.attempt or 1,
-        message=move.message,
-        conditions=_conditions(version, move, now),
-        url=snapshot.url or None,
-        digest=version.spec.source.digest,
-        runtime=old.runtime or version.spec.predictor.runtime or snapshot.default_runtime or None,
-        inference_service=version.backend.name,
-        effective_rollout=settings,
-        effective_rollout_hash=settings_hash(settings),
-        attempt_started_at=old.attempt_started_at or now,
-        promoted_at=move.promoted_at or old.promoted_at,
-        weight=route.weight(version) if route.in_force or not route.exists else old.weight,
-        desired_weight=table.weight(version.backend.name) if table is not None else 0,
-        step=move.step,
-        step_started_at=move.step_started_at,
-        next_transition_at=move.next_at,
-        gates=_gates(version, move),
-        decision=move.decision or old.decision,
+    old, route = version.status, snapshot.route
+    begun = old.effective_rollout is not None or move.phase not in _NOT_BEGUN
+    settings = settled(version, snapshot).settings if begun else None
+    policy = snapshot.policy.name if snapshot.policy is not None else None
+    return old.model_copy(
+        update={
+            "observed_generation": version.generation,
+            "phase": move.phase,
+            "attempt": old.attempt or 1,
+            "message": move.message,
+            "conditions": _conditions(version, move, now),
+            "url": snapshot.url or None,
+            "digest": version.spec.source.digest,
+            "runtime": old.runtime or version.spec.predictor.runtime or snapshot.default_runtime or None,
+            "inference_service": version.backend.name,
+            "effective_rollout": settings,
+            "effective_rollout_hash": settings_hash(settings) if settings is not None else None,
+            "policy": old.policy if old.effective_rollout is not None else policy if begun else None,
+            "attempt_started_at": old.attempt_started_at or (now if begun else None),
+            "promoted_at": move.promoted_at or old.promoted_at,
+            "restoring": old.restoring and move.phase not in _READY,
+            "capacity": capacity(version, snapshot) if begun and move.phase in _RECONCILING else None,
+            "weight": route.weight(version) if route.in_force or not route.exists else old.weight,
+            "desired_weight": table.weight(version.backend.name) if table is not None else 0,
+            "step": move.step,
+            "step_started_at": move.step_started_at,
+            "next_transition_at": move.next_at,
+            "ready_by": move.ready_by,
+            "advance_to": _advance_to(version, move),
+            "paused": old.paused if move.phase in _RECONCILING else None,
+            "traffic_ended_at": traffic_ended_at(version, snapshot, move, now),
+            "gates": _gates(version, move),
+            "decision": move.decision or old.decision,
+        }
     )
+
+
+def _advance_to(version: Version, move: Move) -> int | None:
+    """Where a person sent the rollout, until it is there."""
+    target = version.status.advance_to
+    there = target is None or move.phase not in ON_TRAFFIC or (move.step or 0) >= target
+    return None if there else target
 
 
 def invalid_status(invalid: Invalid, now: datetime) -> ModelVersionStatus:
@@ -98,7 +129,7 @@ def _conditions(version: Version, move: Move, now: datetime) -> list[Condition]:
     named = move.message.startswith(_NAMED_REASONS)
     reason = move.message.split(":", 1)[0] if named else str(move.phase)
     wanted: list[tuple[str, str]] = [("Ready", "True" if ready else "False")]
-    if reason == "NameTaken" or move.phase in _STALLED:
+    if reason in ("NameTaken", "PolicyViolation") or move.phase in _STALLED:
         wanted.append(("Stalled", "True"))
     elif move.phase in _RECONCILING:
         wanted.append(("Reconciling", "True"))
@@ -140,7 +171,7 @@ def _transitions(
     ]
 
 
-_NAMED_REASONS = ("NameTaken", "Duplicate", "StableUnavailable")
+_NAMED_REASONS = ("NameTaken", "Duplicate", "StableUnavailable", "PolicyViolation")
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:

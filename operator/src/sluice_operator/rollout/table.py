@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ..api.modelversion import Phase
-from .plan import RouteTable
-from .progress import Move
-from .roles import Roles
+from ..api.settings import Strategy
+from .move import Move
+from .plan import Preview, RouteTable
+from .roles import Roles, settled
 from .snapshot import Mark, Snapshot, Version
 
 DRAIN = timedelta(seconds=60)
 """How long a version keeps its pods after its last request was sent to it."""
+
+PREVIEW_HEADER = "x-sluice-version"
+"""The header by which a client asks for a version that has no traffic yet."""
 
 _RESTING = frozenset({Phase.SUPERSEDED, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED})
 
@@ -24,9 +28,9 @@ def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now
     if snapshot.route.foreign:
         return None
     stable, candidate = roles.stable, roles.candidate
-    weights: dict[str, int] = {}
+    weights = _kept(snapshot, roles)
     if candidate is not None and (moves[candidate.name].weight > 0 or moves[candidate.name].listed):
-        weights[candidate.backend.name] = moves[candidate.name].weight
+        weights[candidate.backend.name] = min(moves[candidate.name].weight, 100 - sum(weights.values()))
     rest = 100 - sum(weights.values())
     serves = roles.holder or (stable.backend.name if stable is not None else None)
     if serves is not None:
@@ -35,9 +39,38 @@ def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now
         return None
     for version in snapshot.versions:
         listed = version.backend.name in snapshot.route.weights and version.backend.name not in weights
-        if listed and not drained(version, snapshot, moves[version.name], stable, now):
+        if listed and not drained(version, snapshot, moves[version.name], now):
             weights[version.backend.name] = 0
-    return RouteTable(weights=tuple(sorted(weights.items())), marks=_marks(moves))
+    return RouteTable(
+        weights=tuple(sorted(weights.items())),
+        marks=_marks(moves),
+        previews=_previews(snapshot, candidate, weights),
+    )
+
+
+def _kept(snapshot: Snapshot, roles: Roles) -> dict[str, int]:
+    """Weights of versions that are to go while stable, which is to take them, has nobody to answer."""
+    stable = roles.stable
+    if stable is None or stable.backend.ready:
+        return {}
+    return {
+        version.backend.name: snapshot.route.weight(version)
+        for version in snapshot.versions
+        if version is not stable
+        and version is not roles.candidate
+        and version.backend.ready
+        and snapshot.route.weight(version) > 0
+        and snapshot.route.mark(version) is None
+    }
+
+
+def _previews(snapshot: Snapshot, candidate: Version | None, weights: Mapping[str, int]) -> tuple[Preview, ...]:
+    """By which header the candidate of a BlueGreen rollout can be asked before it has any traffic."""
+    if candidate is None or candidate.backend.name not in weights or not candidate.backend.ready:
+        return ()
+    if settled(candidate, snapshot).settings.strategy is not Strategy.BLUE_GREEN:
+        return ()
+    return (Preview(header=PREVIEW_HEADER, value=candidate.spec.version, backend=candidate.backend.name),)
 
 
 def _marks(moves: Mapping[str, Move]) -> tuple[Mark, ...]:
@@ -62,20 +95,16 @@ def weightless(version: Version, snapshot: Snapshot) -> bool:
     return route.weight(version) == 0 and (route.in_force or not route.exists)
 
 
-def rests_since(move: Move, stable: Version | None) -> datetime | None:
-    """When a version was told to rest; None for one that is not."""
-    if move.phase not in _RESTING:
+def traffic_ended_at(version: Version, snapshot: Snapshot, move: Move, now: datetime) -> datetime | None:
+    """Since when a version that is to rest, or to go, has had no request sent to it."""
+    if not (move.phase in _RESTING or version.deleting) or move.weight > 0 or snapshot.route.weight(version) > 0:
         return None
-    if move.phase is Phase.SUPERSEDED:
-        return stable.status.promoted_at if stable is not None else None
-    return move.decision.at if move.decision is not None else None
+    return version.status.traffic_ended_at or (now if weightless(version, snapshot) else None)
 
 
-def drained(version: Version, snapshot: Snapshot, move: Move, stable: Version | None, now: datetime) -> bool:
-    """Whether a resting version has had no request for long enough to go."""
-    if not weightless(version, snapshot):
-        return False
-    since = rests_since(move, stable)
+def drained(version: Version, snapshot: Snapshot, move: Move, now: datetime) -> bool:
+    """Whether such a version has had none for long enough to go."""
+    since = traffic_ended_at(version, snapshot, move, now)
     return since is not None and now >= since + DRAIN
 
 

@@ -1,0 +1,233 @@
+"""What becomes of people's acts: each changes the status of the version it is about, or is refused with the reason.
+
+The decision is then made on the changed status as if it had been read, and the status that is written holds the act's
+effect and its uid together. An act that is found there, or in the route's mark, had its effect: it never has another.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ..api.action import Action, Outcome, RolloutActionStatus
+from ..api.modelversion import AppliedAct, Approval, Decision, ModelVersionStatus, Paused, Phase
+from ..api.settings import Approvals
+from .approvals import needed, outstanding
+from .returning import anew
+from .roles import Roles, assign
+from .settings import settings_hash
+from .snapshot import Act, Snapshot, Version
+
+EXPIRES = timedelta(minutes=10)
+"""An act that could not be looked at for so long was meant for a state that people can no longer remember."""
+
+_REMEMBERED = 20
+
+
+class RefusedError(Exception):
+    """The act has no effect; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """The snapshot as the acts have changed it, and what came of each."""
+
+    snapshot: Snapshot
+    outcomes: Mapping[str, RolloutActionStatus] = field(default_factory=dict)
+    """By the name of the act."""
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """An act and all that it is measured by."""
+
+    act: Act
+    version: Version
+    roles: Roles
+    now: datetime
+
+    @property
+    def status(self) -> ModelVersionStatus:
+        return self.version.status
+
+
+def consider(snapshot: Snapshot, now: datetime) -> Considered:
+    """Let all acts have their effect, the oldest first."""
+    outcomes: dict[str, RolloutActionStatus] = {}
+    for act in snapshot.acts:
+        try:
+            snapshot, message = _consider(snapshot, act, now)
+            outcome = Outcome.APPLIED
+        except RefusedError as refusal:
+            outcome, message = Outcome.REFUSED, str(refusal)
+            if now > act.created_at + EXPIRES:
+                outcome = Outcome.EXPIRED
+                message = f"nothing came of it within {EXPIRES.seconds // 60} minutes, so it has no effect any more"
+        outcomes[act.name] = RolloutActionStatus(outcome=outcome, message=message[:512], at=now)
+    return Considered(snapshot, outcomes)
+
+
+def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, str]:
+    version = next((v for v in snapshot.versions if v.name == act.spec.model_version), None)
+    if version is None or version.uid != act.spec.uid:
+        raise RefusedError(f"there is no ModelVersion {act.spec.model_version} with the uid {act.spec.uid}")
+    known = {applied.uid for applied in version.status.acts} | {m.act for m in snapshot.route.marks}
+    if act.uid in known:
+        return snapshot, _DONE[act.spec.action]
+    if now > act.created_at + EXPIRES:
+        raise RefusedError("expired")
+    _check_current(act, version)
+    about = _About(act=act, version=version, roles=assign(snapshot), now=now)
+    status = _EFFECTS[act.spec.action](about)
+    recent = [applied for applied in status.acts if now <= applied.at + EXPIRES]
+    if len(recent) >= _REMEMBERED:
+        raise RefusedError(f"{_REMEMBERED} acts on this version within ten minutes: wait before the next")
+    acts = [*status.acts, AppliedAct(uid=act.uid, at=now)][-_REMEMBERED:]
+    changed = replace(version, status=status.model_copy(update={"acts": acts}))
+    versions = tuple(changed if v is version else v for v in snapshot.versions)
+    return replace(snapshot, versions=versions), _DONE[act.spec.action]
+
+
+_DONE = {
+    Action.APPROVE: "agreed",
+    Action.REJECT: "rejected",
+    Action.PAUSE: "paused",
+    Action.RESUME: "resumed",
+    Action.ADVANCE: "the step is ended",
+    Action.PROMOTE: "promoted",
+    Action.ABORT: "aborted",
+    Action.RETRY: "a new attempt begins",
+    Action.ROLLBACK: "the version returns",
+}
+
+
+def _check_current(act: Act, version: Version) -> None:
+    """Refuse what was decided on another attempt, step or settings than the present ones."""
+    status = version.status
+    frozen = status.effective_rollout
+    seen = (
+        ("attempt", act.spec.attempt, status.attempt or 1),
+        ("policyHash", act.spec.policy_hash, settings_hash(frozen) if frozen else None),
+    )
+    for name, then, is_now in seen:
+        if then is not None and then != is_now:
+            raise RefusedError(f"Stale: it was decided on {name} {then}, which is {is_now} now")
+    bound = act.spec.action in (Action.APPROVE, Action.ADVANCE, Action.PROMOTE)
+    if bound and act.spec.step != status.step:
+        raise RefusedError(f"Stale: it was decided on step {act.spec.step}, which is {status.step} now")
+
+
+def _candidate(about: _About) -> ModelVersionStatus:
+    if about.roles.candidate is not about.version:
+        phase = about.status.phase or "not deployed yet"
+        raise RefusedError(f"{about.version.name} is not being rolled out: it is {phase}")
+    return about.status
+
+
+def _approve(about: _About) -> ModelVersionStatus:
+    status, spec = _candidate(about), about.act.spec
+    settings = status.effective_rollout
+    wanted = needed(settings, status.step) if settings else ()
+    if not wanted:
+        raise RefusedError("nothing waits for approvals here")
+    for approvals in wanted:
+        _check_approver(approvals, about)
+    if any(a.by == spec.requested_by and a.step == status.step for a in status.approvals):
+        raise RefusedError(f"{spec.requested_by} has agreed already")
+    approval = Approval(by=spec.requested_by, step=status.step, at=about.now)
+    return status.model_copy(update={"approvals": [*status.approvals, approval][-20:]})
+
+
+def _check_approver(approvals: Approvals, about: _About) -> None:
+    spec, author = about.act.spec, about.version.author
+    if approvals.group is not None and approvals.group not in spec.groups:
+        raise RefusedError(f"only members of {approvals.group} may approve, and the act does not say that one asks")
+    if approvals.not_by_author and author is None:
+        raise RefusedError("who made the version may not approve it, and the annotation sluice.dev/author does not say")
+    if approvals.not_by_author and author == spec.requested_by:
+        raise RefusedError(f"{author} made the version, and so may not approve it")
+
+
+def _end(about: _About) -> ModelVersionStatus:
+    spec = about.act.spec
+    decision = Decision(
+        action="Reject" if spec.action is Action.REJECT else "Abort",
+        reason=f"{spec.requested_by}: {spec.reason}"[:512],
+        by=spec.requested_by,
+        act=about.act.uid,
+        at=about.now,
+    )
+    return _candidate(about).model_copy(update={"decision": decision})
+
+
+def _pause(about: _About) -> ModelVersionStatus:
+    status, spec = _candidate(about), about.act.spec
+    if status.paused is not None:
+        raise RefusedError(f"{status.paused.by} has paused it already")
+    return status.model_copy(update={"paused": Paused(by=spec.requested_by, reason=spec.reason, at=about.now)})
+
+
+def _resume(about: _About) -> ModelVersionStatus:
+    status = _candidate(about)
+    if status.paused is None:
+        where = "spec.paused of the version holds it: set that to false" if about.version.spec.paused else "not paused"
+        raise RefusedError(where)
+    return status.model_copy(update={"paused": None})
+
+
+def _forward(about: _About) -> ModelVersionStatus:
+    """Go on without waiting for holds and gates. People who must agree are not passed over by this."""
+    status = _candidate(about)
+    settings, step = status.effective_rollout, status.step
+    if settings is None or step is None or status.phase not in (Phase.CANARY, Phase.AWAITING_APPROVAL, Phase.PROBATION):
+        raise RefusedError(f"it has no traffic that could grow: it is {status.phase or 'not deployed yet'}")
+    last = len(settings.steps)
+    target = step + 1
+    if about.act.spec.action is Action.PROMOTE:
+        target = last if step < last else last + 1
+    elif step >= last:
+        raise RefusedError("it is in probation: Promote ends that")
+    for passed in range(step, min(target, last)):
+        missing = outstanding(settings, passed, status.approvals)
+        if missing:
+            raise RefusedError(f"step {passed + 1} needs {missing} more approval(s)")
+    return status.model_copy(update={"advance_to": target})
+
+
+def _retry(about: _About) -> ModelVersionStatus:
+    version, status, roles = about.version, about.status, about.roles
+    if version.proven or not version.ended or version.name in roles.duplicates:
+        raise RefusedError(f"only what ended without a promotion can be retried: it is {status.phase}")
+    if version.deleting:
+        raise RefusedError("it is being deleted")
+    if roles.candidate is not None:
+        raise RefusedError(f"{roles.candidate.name} is being rolled out")
+    stable = roles.stable
+    if stable is not None and version.created_at < stable.created_at and not stable.status.restoring:
+        raise RefusedError(f"{stable.name} is newer and proven: make a new version instead")
+    return anew(status, about.now)
+
+
+def _rollback(about: _About) -> ModelVersionStatus:
+    version, roles = about.version, about.roles
+    if not version.proven:
+        raise RefusedError("it was never proven: only a version that was stable before can be returned to")
+    if roles.stable is version:
+        raise RefusedError("it is stable already; to take a candidate back, Abort that one")
+    if version.deleting:
+        raise RefusedError("it is being deleted")
+    if roles.candidate is not None:
+        raise RefusedError(f"{roles.candidate.name} is being rolled out: Abort that first")
+    return anew(about.status, about.now, restoring=True)
+
+
+_EFFECTS: dict[Action, Callable[[_About], ModelVersionStatus]] = {
+    Action.APPROVE: _approve,
+    Action.REJECT: _end,
+    Action.PAUSE: _pause,
+    Action.RESUME: _resume,
+    Action.ADVANCE: _forward,
+    Action.PROMOTE: _forward,
+    Action.ABORT: _end,
+    Action.RETRY: _retry,
+    Action.ROLLBACK: _rollback,
+}

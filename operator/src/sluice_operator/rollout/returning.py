@@ -1,0 +1,57 @@
+"""How a version begins anew: by a person's act, or because the one that serves is to be deleted."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ..api.modelversion import Attempt, ModelVersionStatus, Phase
+from .roles import assign
+from .snapshot import Snapshot, Version
+
+_HISTORY = 10
+
+
+def anew(status: ModelVersionStatus, now: datetime, *, restoring: bool = False) -> ModelVersionStatus:
+    """The status of a version at the beginning of its next attempt.
+
+    Args:
+        status: What it is before.
+        now: The time.
+        restoring: Whether it was proven before and returns.
+    """
+    over = Attempt(
+        attempt=status.attempt or 1,
+        phase=status.phase or Phase.DEPLOYING,
+        reason=status.decision.reason if status.decision else None,
+        at=now,
+    )
+    return ModelVersionStatus(
+        attempt=over.attempt + 1,
+        conditions=status.conditions,
+        weight=status.weight,
+        runtime=status.runtime,
+        promoted_at=status.promoted_at,
+        restoring=restoring,
+        acts=status.acts,
+        history=[*status.history, over][-_HISTORY:],
+    )
+
+
+def with_fallback(snapshot: Snapshot, now: datetime) -> Snapshot:
+    """Where stable is to be deleted and nobody is on the way to its place, the version proven before it returns."""
+    roles = assign(snapshot)
+    stable = roles.stable
+    if stable is None or not stable.deleting or stable.delete_now or roles.candidate is not None:
+        return snapshot
+    before = [(v.status.promoted_at, v) for v in roles.superseded if _can_return(v, snapshot)]
+    proven = [(at, v) for at, v in before if at is not None]
+    if not proven:
+        return snapshot
+    latest = max(proven, key=lambda item: item[0])[1]
+    returning = replace(latest, status=anew(latest.status, now, restoring=True))
+    versions = tuple(returning if v is latest else v for v in snapshot.versions)
+    return replace(snapshot, versions=versions)
+
+
+def _can_return(version: Version, snapshot: Snapshot) -> bool:
+    taken_back = snapshot.route.mark(version) is not None
+    return not version.deleting and not version.backend.foreign and not taken_back
