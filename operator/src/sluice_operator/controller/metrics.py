@@ -23,6 +23,11 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self.prometheus_up = Gauge(
+            "sluice_prometheus_up",
+            "1 unless the last question to Prometheus had no whole answer; nothing is asked while nothing is judged.",
+            registry=self.registry,
+        )
         self.weight = Gauge(
             "sluice_rollout_weight",
             "Percent of the requests that go to a version, as read back from the route.",
