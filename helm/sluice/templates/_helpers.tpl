@@ -71,7 +71,10 @@ priorityClassName: {{ . }}
 {{- if .Values.runtime.enabled }}
 - {name: SLUICE_DEFAULT_RUNTIME, value: {{ include "sluice.runtime" . | quote }}}
 {{- end }}
+# The chart installs the admission policies by which an act is surely its person's.
+- {name: SLUICE_ACTS_ADMITTED, value: "true"}
 - {name: SLUICE_LEASE_NAME, value: sluice-operator}
+- {name: SLUICE_ACTS_ADMITTED, value: "true"}  # by admission.yaml
 - name: SLUICE_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: SLUICE_POD_NAME

@@ -6,9 +6,12 @@ so a decision on something that has changed since is refused by the API server i
 whose InferenceService is refused does not hold up the others.
 """
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
+from ..api import action
+from ..api.action import RolloutActionStatus
 from ..api.base import API_VERSION
 from ..api.labels import VERSION_LABEL
 from ..api.modelversion import KIND, ModelVersionStatus
@@ -23,7 +26,7 @@ from ..serving.foreign import fields, without_additions
 from ..serving.render import render_inference_service
 from .metrics import Metrics
 from .observe import Copies, Installation, read_status
-from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
+from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS, ROLLOUT_ACTIONS
 from .writer import Writer, covers
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,8 @@ class Applier:
             objects[name] = await self._status(objects[name], plan.statuses[name])
         for invalid in snapshot.invalid:
             await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
+        for name, said in plan.acts.items():
+            await self._act(snapshot.namespace, name, said)
         await self.write_route(snapshot, plan, live=self._copies.routes.get(key))
         await self._take_away(snapshot, plan)
         for name in plan.release:
@@ -177,6 +182,19 @@ class Applier:
         answer = await self._gateway.apply(MODEL_VERSIONS, written, sub="status")
         self._tell(obj, before, status)
         return answer
+
+    async def _act(self, namespace: str, name: str, said: RolloutActionStatus) -> None:
+        """Say what came of an act: after the status that holds its effect, so that a kill in between loses neither."""
+        written = {
+            "apiVersion": API_VERSION,
+            "kind": action.KIND,
+            "metadata": {"name": name, "namespace": namespace},
+            "status": said.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        with contextlib.suppress(NotFoundError):
+            await self._gateway.apply(ROLLOUT_ACTIONS, written, sub="status")
+        extra = {"namespace": namespace, "act": name, "outcome": str(said.outcome)}
+        log.info("act: %s", said.message, extra=extra)
 
     async def _invalid(self, obj: Object, status: ModelVersionStatus) -> None:
         """Say what is wrong with an object that cannot be read; an API server may refuse even that."""

@@ -28,11 +28,12 @@ from ..prometheus.client import PrometheusClient
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sampler
 from ..rollout.settings import merge
+from ..rollout.snapshot import ON_TRAFFIC
 from ..routing.httproute import Gateway as RouteGateway
 from . import probes, resources
 from .apply import Applier
 from .metrics import Metrics
-from .observe import ON_TRAFFIC, Copies, Installation, read_status
+from .observe import Copies, Installation, read_status
 from .reconciler import Reconciler
 from .settings import Settings
 from .workers import WORKERS, Workers
@@ -76,6 +77,7 @@ class Manager:
                 name=settings.gateway_name, namespace=settings.gateway_namespace, domain=settings.domain
             ),
             default_runtime=settings.default_runtime,
+            acts_admitted=settings.acts_admitted,
         )
         applier = Applier(
             gateway=self._gateway,
@@ -163,10 +165,23 @@ class Manager:
             services=labelled(resources.INFERENCE_SERVICES),
             routes=labelled(resources.HTTP_ROUTES),
             pods=labelled(resources.PODS, selector=MODEL_LABEL),
+            policies=Reflector(
+                gateway=self._gateway,
+                resource=resources.ROLLOUT_POLICIES,
+                changed=self._policy_changed,
+                index=resources.namespace_of,
+            ),
+            acts=Reflector(
+                gateway=self._gateway,
+                resource=resources.ROLLOUT_ACTIONS,
+                changed=self._act_changed,
+                index=resources.version_of_act,
+            ),
         )
 
     def _all_copies(self) -> tuple[Reflector, ...]:
-        return self._copies.versions, self._copies.services, self._copies.routes, self._copies.pods
+        copies = self._copies
+        return copies.versions, copies.services, copies.routes, copies.pods, copies.policies, copies.acts
 
     def _synced(self) -> bool:
         return all(copy.synced.is_set() for copy in self._all_copies())
@@ -185,6 +200,16 @@ class Manager:
 
     def _labelled_changed(self, obj: Object) -> None:
         self._changed(resources.model_of_labelled(obj))
+
+    def _act_changed(self, obj: Object) -> None:
+        about = resources.version_of_act(obj)
+        version = self._copies.versions.get(about) if about is not None else None
+        self._changed(resources.model_of_version(version) if version is not None else None)
+
+    def _policy_changed(self, obj: Object) -> None:
+        for version in self._copies.versions.all():
+            if version["metadata"]["namespace"] == obj["metadata"]["namespace"]:
+                self._changed(resources.model_of_version(version))
 
     def _changed(self, key: Key | None) -> None:
         """Look at a model. Who does not lead need not remember: it will look at all of them when it does."""

@@ -8,22 +8,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..analysis.gates import GateResult, judge
-from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+from ..api.modelversion import ModelVersionSpec, ModelVersionStatus
 from ..kube.gateway import Object
 from ..kube.reflector import Key, Reflector
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
 from ..rollout.settings import merge
-from ..rollout.snapshot import Invalid, Snapshot, Version
+from ..rollout.snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
 from ..routing.httproute import Gateway as RouteGateway
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
 from ..serving.overlay import UnservableError
 from ..serving.read import by_backend, owner, read_backend
 from ..serving.render import check_servable
-from .resources import DELETE_NOW, FINALIZER
-
-ON_TRAFFIC = (Phase.CANARY, Phase.PROBATION)
+from .people import acts_on, read_policy
+from .resources import AUTHOR, DELETE_NOW, FINALIZER
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class Copies:
     services: Reflector
     routes: Reflector
     pods: Reflector
+    policies: Reflector
+    acts: Reflector
     refusals: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     """By model: what the API server says against the InferenceServices that it does not take."""
 
@@ -44,6 +45,8 @@ class Installation:
 
     gateway: RouteGateway
     default_runtime: str
+    acts_admitted: bool = False
+    """Whether admission checks that an act is made by the person that it names."""
 
 
 def read_status(obj: Object) -> ModelVersionStatus:
@@ -82,6 +85,9 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
         versions=tuple(sorted(versions, key=lambda version: (version.created_at, version.name))),
         invalid=tuple(invalid),
         route=read_route(copies.routes.get((namespace, model))),
+        policy=read_policy(copies.policies.indexed((namespace, "")), model=model),
+        acts=tuple(acts_on(sorted(names), copies.acts, namespace=namespace)),
+        acts_admitted=installation.acts_admitted,
         orphans=tuple(orphans),
         url=f"http://{installation.gateway.hostname(model=model, namespace=namespace)}",
         default_runtime=installation.default_runtime,
@@ -128,6 +134,7 @@ def _version(
         deleting="deletionTimestamp" in meta,
         delete_now=meta.get("annotations", {}).get(DELETE_NOW) == "true",
         finalizer=FINALIZER in meta.get("finalizers", ()),
+        author=meta.get("annotations", {}).get(AUTHOR),
         gates=_gates(meta["namespace"], spec, status=status, sample=sample, now=now),
     )
 

@@ -34,6 +34,8 @@ class Settings(BaseModel):
     """Where the operator runs, and where its Lease is."""
     lease_name: Annotated[str, Field(min_length=1)] = "sluice-operator"
     default_runtime: str = ""
+    acts_admitted: bool = False
+    """Whether the admission policy for acts is installed."""
     interval: Annotated[float, Field(ge=1, le=60)] = 5.0
     """Seconds between two samples of Prometheus."""
     pod_name: Annotated[str, Field(min_length=1, default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex}")]

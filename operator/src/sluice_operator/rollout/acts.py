@@ -67,6 +67,8 @@ def consider(snapshot: Snapshot, now: datetime) -> Considered:
 
 
 def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, str]:
+    if not snapshot.acts_admitted:
+        raise RefusedError("this installation does not check who makes an act, so none has an effect")
     version = next((v for v in snapshot.versions if v.name == act.spec.model_version), None)
     if version is None or version.uid != act.spec.uid:
         raise RefusedError(f"there is no ModelVersion {act.spec.model_version} with the uid {act.spec.uid}")

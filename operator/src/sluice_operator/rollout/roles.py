@@ -23,7 +23,7 @@ class Roles:
     candidate: Version | None
     """Wants stable's place."""
     queued: tuple[Version, ...]
-    """Unproven versions that wait for the candidate's end, or for one of the same version, deleted already, to be gone."""
+    """Unproven versions that wait: for the candidate's end, or until a deleted one of the same version is gone."""
     barred: tuple[Version, ...]
     """Unproven versions that came while another was rolled out, and said that they would not wait."""
     refused: dict[str, str]

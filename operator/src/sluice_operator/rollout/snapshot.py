@@ -150,6 +150,8 @@ class Snapshot:
     policy: Policy | None = None
     acts: tuple[Act, ...] = ()
     """Oldest first."""
+    acts_admitted: bool = True
+    """Whether admission checks that an act is made by the person that it names."""
     orphans: tuple[str, ...] = ()
     """Backends of this model that belong to no ModelVersion."""
     url: str = ""

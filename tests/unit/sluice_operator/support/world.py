@@ -21,8 +21,12 @@ from sluice_operator.controller.resources import (
     INFERENCE_SERVICES,
     MODEL_VERSIONS,
     PODS,
+    ROLLOUT_ACTIONS,
+    ROLLOUT_POLICIES,
     model_of_labelled,
     model_of_version,
+    namespace_of,
+    version_of_act,
 )
 from sluice_operator.kube.errors import ApiError
 from sluice_operator.kube.events import Event
@@ -35,10 +39,14 @@ from sluice_operator.routing.httproute import Gateway, read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
 KEY = (NAMESPACE, MODEL)
-VERSIONS, SERVICES, ROUTES, POD = (r.plural for r in (MODEL_VERSIONS, INFERENCE_SERVICES, HTTP_ROUTES, PODS))
-KINDS = (VERSIONS, SERVICES, ROUTES, POD)
+VERSIONS, SERVICES, ROUTES, POD, POLICIES, ACTS = (
+    r.plural for r in (MODEL_VERSIONS, INFERENCE_SERVICES, HTTP_ROUTES, PODS, ROLLOUT_POLICIES, ROLLOUT_ACTIONS)
+)
+KINDS = (VERSIONS, SERVICES, ROUTES, POD, POLICIES, ACTS)
 _INSTALLATION = Installation(
-    gateway=Gateway(name="contour", namespace="projectcontour", domain="sluice.local"), default_runtime="transformers"
+    gateway=Gateway(name="contour", namespace="projectcontour", domain="sluice.local"),
+    default_runtime="transformers",
+    acts_admitted=True,
 )
 
 
@@ -65,7 +73,7 @@ class World:
 
     def start_operator(self) -> None:
         """A new process: it knows nothing but what it reads."""
-        index = {VERSIONS: model_of_version}
+        index = {VERSIONS: model_of_version, POLICIES: namespace_of, ACTS: version_of_act}
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
         self.follow(*KINDS)
         copies = self._copies = Copies(*(self.copies[plural] for plural in KINDS))

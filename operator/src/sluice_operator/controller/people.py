@@ -1,0 +1,42 @@
+"""What people ask for beside versions: the policy of a model, and their acts."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from ..api.action import RolloutActionSpec
+from ..api.policy import RolloutPolicySpec
+from ..kube.gateway import Object
+from ..kube.reflector import Reflector
+from ..rollout.snapshot import Act, Policy
+
+
+def read_policy(objects: Iterable[Object], *, model: str) -> Policy | None:
+    """The policy that applies to a model: the oldest of its namespace that names it."""
+    for obj in sorted(objects, key=_age):
+        try:
+            spec = RolloutPolicySpec.model_validate(obj["spec"])
+        except ValidationError:
+            continue
+        if "deletionTimestamp" not in obj["metadata"] and spec.names(model):
+            return Policy(name=obj["metadata"]["name"], spec=spec)
+    return None
+
+
+def acts_on(versions: Iterable[str], copy: Reflector, *, namespace: str) -> Iterator[Act]:
+    """The acts on some versions of which nothing has come yet, oldest first."""
+    pending = [
+        obj for name in versions for obj in copy.indexed((namespace, name)) if not obj.get("status", {}).get("outcome")
+    ]
+    for obj in sorted(pending, key=_age):
+        try:
+            spec = RolloutActionSpec.model_validate(obj["spec"])
+        except ValidationError:
+            continue
+        meta = obj["metadata"]
+        yield Act(name=meta["name"], uid=meta["uid"], created_at=_age(obj)[0], spec=spec)
+
+
+def _age(obj: Object) -> tuple[datetime, str]:
+    return datetime.fromisoformat(obj["metadata"]["creationTimestamp"]), obj["metadata"]["name"]
