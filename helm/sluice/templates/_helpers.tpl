@@ -74,7 +74,6 @@ priorityClassName: {{ . }}
 # The chart installs the admission policies by which an act is surely its person's.
 - {name: SLUICE_ACTS_ADMITTED, value: "true"}
 - {name: SLUICE_LEASE_NAME, value: sluice-operator}
-- {name: SLUICE_ACTS_ADMITTED, value: "true"}  # by admission.yaml
 - name: SLUICE_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: SLUICE_POD_NAME
