@@ -1,5 +1,6 @@
 """The CRD says exactly what the models say, in the subset of JSON schema that the API server takes."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ ROOT = Path(__file__).parents[3]
 MADE = {kind.kind: crd(kind)["spec"]["versions"][0] for kind in KINDS}
 SCHEMA = MADE["ModelVersion"]["schema"]["openAPIV3Schema"]
 MANIFESTS = sorted((ROOT / "examples/sms/manifests").glob("*.yaml"))
+SAMPLES = sorted((ROOT / "manifests/samples").glob("*.yaml"))
+IN_DOCS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/rollouts.md").read_text(), re.DOTALL)
 
 
 def nodes(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -181,3 +184,13 @@ def test_every_example_says_only_what_the_schema_knows(document):
 
     assert list(unknown(document["spec"], SCHEMA["properties"]["spec"], "spec")) == []
     assert spec.model == document["spec"]["model"]
+
+
+@pytest.mark.parametrize("text", [path.read_text() for path in SAMPLES] + IN_DOCS)
+def test_what_people_are_shown_is_valid(text):
+    shown = yaml.safe_load(text)
+    (kind,) = [kind for kind in KINDS if kind.kind == shown["kind"]]
+
+    kind.spec.model_validate(shown["spec"])
+    schema = MADE[kind.kind]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert list(unknown(shown["spec"], schema, "spec")) == []

@@ -90,9 +90,12 @@ def loses_traffic(snapshot: Snapshot, table: RouteTable | None, roles: Roles, mo
 
 
 def weightless(version: Version, snapshot: Snapshot) -> bool:
-    """Whether the route, as the Gateway has it, sends a version nothing."""
+    """Whether the route, as the Gateway has it, sends a version nothing.
+
+    Somebody else's route is not ours to wait for.
+    """
     route = snapshot.route
-    return route.weight(version) == 0 and (route.in_force or not route.exists)
+    return route.weight(version) == 0 and (route.in_force or route.foreign or not route.exists)
 
 
 def traffic_ended_at(version: Version, snapshot: Snapshot, move: Move, now: datetime) -> datetime | None:

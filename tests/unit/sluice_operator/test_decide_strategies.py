@@ -1,0 +1,326 @@
+"""How a candidate comes to its traffic by each strategy, with which pods, and what other versions do to it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from making import NO_DATA, PASS, UNAVAILABLE, after, backend, route, snapshot, spec, stable, status, version, weights
+
+from sluice_operator.api.modelversion import Approval, Phase
+from sluice_operator.api.policy import RolloutPolicySpec
+from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.settings import merge
+from sluice_operator.rollout.snapshot import Policy, Version
+
+PROBATION = {"duration": "30s"}
+
+
+def candidate(rollout: dict[str, Any], *, name: str = "v2", created: float = 10, now=None, **fields: Any) -> Version:
+    made = version(name, created=created, now=now, **fields)
+    return replace(made, spec=spec(name, rollout=rollout))
+
+
+def settings(rollout: dict[str, Any]):
+    return merge(spec("v2", rollout=rollout).rollout)
+
+
+def carried_on(before: Version, plan, **fields: Any) -> Version:
+    """The same version with the status that was decided on."""
+    return replace(before, status=plan.statuses[before.name], **fields)
+
+
+# BlueGreen
+
+
+BLUE_GREEN = {"strategy": "BlueGreen", "probation": PROBATION, "approvals": {"count": 1}}
+
+
+def known(rollout: dict[str, Any], **fields: Any) -> Version:
+    """Known to the Gateway for long enough."""
+    now = status(Phase.DEPLOYING, step_started_at=after(10), effective_rollout=settings(rollout))
+    return candidate(rollout, now=now, **fields)
+
+
+def test_a_blue_green_candidate_can_be_asked_by_header_before_it_has_traffic():
+    plan = decide(snapshot(stable(), known(BLUE_GREEN), route=route(v1=100, v2=0)), after(20))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert [(p.header, p.value, p.backend) for p in plan.route.previews] == [("x-sluice-version", "v2", "v2-be")]
+    assert plan.statuses["v2"].phase is Phase.AWAITING_APPROVAL
+
+
+def test_it_gets_all_traffic_at_once_when_people_agree_and_then_is_on_probation():
+    agreed = known(BLUE_GREEN)
+    agreed = replace(agreed, status=agreed.status.model_copy(update={"approvals": [Approval(by="ann", at=after(15))]}))
+
+    switched = decide(snapshot(stable(), agreed, route=route(v1=100, v2=0)), after(20))
+    assert weights(switched) == {"v1": 0, "v2": 100}
+    assert switched.statuses["v2"].phase is Phase.PROBATION
+
+    held = carried_on(agreed, switched, gates=PASS)
+    promoted = decide(snapshot(stable(), held, route=route(v1=0, v2=100)), after(50))
+    assert promoted.statuses["v2"].promoted_at == after(50)
+
+
+def test_without_approvals_it_switches_by_itself():
+    rollout = {"strategy": "BlueGreen", "probation": PROBATION}
+
+    plan = decide(snapshot(stable(), known(rollout), route=route(v1=100, v2=0)), after(20))
+
+    assert weights(plan) == {"v1": 0, "v2": 100}
+
+
+# Replace
+
+
+def test_replace_promotes_what_is_ready_without_asking_a_gate():
+    rollout = {"strategy": "Replace"}
+    first = decide(snapshot(stable(), known(rollout), route=route(v1=100, v2=0)), after(20))
+    assert weights(first) == {"v1": 0, "v2": 100}
+
+    taken = carried_on(known(rollout), first, gates=NO_DATA)
+    then = decide(snapshot(stable(), taken, route=route(v1=0, v2=100)), after(21))
+    assert then.statuses["v2"].promoted_at == after(21)
+    assert then.statuses["v2"].decision.reason == "ready, and the strategy is Replace"
+
+
+# Probation with a holdback
+
+
+def test_a_holdback_stays_on_stable_until_the_promotion():
+    rollout = {"steps": [{"weight": 50, "hold": "10s"}], "probation": {"duration": "30s", "holdback": 5}}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), effective_rollout=settings(rollout))
+    before = candidate(rollout, now=now, gates=PASS)
+
+    probation = decide(snapshot(stable(), before, route=route(v1=50, v2=50)), after(110))
+    assert weights(probation) == {"v1": 5, "v2": 95}
+
+    held = carried_on(before, probation)
+    promoted = decide(snapshot(stable(), held, route=route(v1=5, v2=95)), after(140))
+    assert weights(promoted) == {"v1": 0, "v2": 100}
+
+
+# A step that sees too little
+
+
+def held_long(gates, **fields: Any) -> Version:
+    rollout = {"steps": [{"weight": 5, "hold": "10s"}], "maxHold": "10m", **fields}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), effective_rollout=settings(rollout))
+    return candidate(rollout, now=now, gates=gates)
+
+
+def test_a_step_that_sees_too_little_waits_and_says_that_it_has_waited_long():
+    plan = decide(snapshot(stable(), held_long(NO_DATA), route=route(v1=95, v2=5)), after(701))
+
+    assert weights(plan) == {"v1": 95, "v2": 5}
+    assert "for longer than maxHold 10m" in plan.statuses["v2"].message
+
+
+def test_it_is_taken_back_then_where_people_want_that():
+    seen = held_long(NO_DATA, onNoData="Rollback")
+
+    assert weights(decide(snapshot(stable(), seen, route=route(v1=95, v2=5)), after(699))) == {"v1": 95, "v2": 5}
+    assert weights(decide(snapshot(stable(), seen, route=route(v1=95, v2=5)), after(700))) == {"v1": 100, "v2": 0}
+
+
+def test_prometheus_being_away_takes_nothing_back_even_then():
+    seen = held_long(UNAVAILABLE, onNoData="Rollback")
+
+    assert weights(decide(snapshot(stable(), seen, route=route(v1=95, v2=5)), after(9000))) == {"v1": 95, "v2": 5}
+
+
+# Readiness that comes and goes
+
+
+def test_a_candidate_that_comes_and_goes_is_given_up_although_it_is_ready_now_and_then():
+    rollout = {"steps": [{"weight": 5, "hold": "10m"}], "readyTimeout": "2m"}
+    flaps = candidate(rollout, now=status(Phase.CANARY, step=0, step_started_at=after(100)), gates=PASS)
+    on, off = route(v1=95, v2=5), route(v1=100, v2=0)
+    gone = backend("v2", ready=False, problem="CrashLoopBackOff")
+
+    lost = decide(snapshot(stable(), replace(flaps, backend=gone), route=on), after(110))
+    assert weights(lost)["v2"] == 0
+    back = carried_on(flaps, lost, backend=backend("v2"))
+    for moment in (115, 118):
+        plan = decide(snapshot(stable(), back, route=off), after(moment))
+        back = carried_on(back, plan)
+    assert back.status.phase is Phase.CANARY
+
+    again = decide(snapshot(stable(), replace(back, backend=gone), route=on), after(231))
+    assert again.statuses["v2"].phase is Phase.ROLLING_BACK
+
+
+def test_one_that_stays_ready_for_long_enough_is_given_the_whole_time_again():
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), ready_by=after(150))
+    rollout = {"steps": [{"weight": 5, "hold": "10m"}], "readyTimeout": "2m"}
+    held = candidate(rollout, now=now, gates=PASS)
+
+    plan = decide(snapshot(stable(), held, route=route(v1=95, v2=5)), after(220))
+
+    assert plan.statuses["v2"].ready_by is None
+
+
+# Capacity before traffic
+
+
+def test_weight_waits_for_the_pods_that_can_carry_it():
+    rollout = {"steps": [{"weight": 5, "hold": "10s"}, {"weight": 50, "hold": "10s"}]}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=3, effective_rollout=settings(rollout))
+    seen = candidate(rollout, now=now, gates=PASS, serving=backend("v2", available=1))
+
+    waits = decide(snapshot(stable(), seen, route=route(v1=95, v2=5)), after(120))
+    assert weights(waits) == {"v1": 95, "v2": 5}
+    assert "waits for 2 pods before it gets 50 %" in waits.statuses["v2"].message
+    assert waits.replicas == {"v1": 3, "v2": 2}
+
+    grown = replace(seen, backend=backend("v2", available=2))
+    assert weights(decide(snapshot(stable(), grown, route=route(v1=95, v2=5)), after(121))) == {"v1": 50, "v2": 50}
+
+
+def test_what_stable_runs_when_an_attempt_begins_is_kept_until_it_is_over():
+    runs = stable(serving=backend("v1", available=3))
+    begun = decide(snapshot(runs, version("v2", created=10, ready=False), route=route(v1=100)), after(11))
+    assert begun.statuses["v2"].capacity == 3
+    assert begun.replicas["v1"] == 3
+
+    fewer = stable(serving=backend("v1", available=2))
+    later = version("v2", created=10, ready=False, now=begun.statuses["v2"])
+    assert decide(snapshot(fewer, later, route=route(v1=100)), after(12)).replicas["v1"] == 3
+
+    over = version("v2", created=10, now=status(Phase.ROLLED_BACK))
+    assert decide(snapshot(fewer, over, route=route(v1=100)), after(13)).replicas == {}
+
+
+def test_nobody_is_asked_for_more_pods_than_his_maximum():
+    rollout = {"steps": [{"weight": 50, "hold": "10s"}]}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=9, effective_rollout=settings(rollout))
+    seen = candidate(rollout, now=now, gates=PASS, serving=backend("v2", available=3))
+
+    plan = decide(snapshot(stable(), seen, route=route(v1=50, v2=50)), after(120))
+
+    assert plan.replicas == {"v1": 3, "v2": 3}
+    assert plan.statuses["v2"].phase is Phase.PROBATION
+
+
+# A newer version while another is rolled out
+
+
+def under_way() -> Version:
+    return version("v2", created=10, now=status(Phase.CANARY, step=0, step_started_at=after(100)), gates=PASS)
+
+
+def newer(word: str, name: str = "v3", created: float = 105) -> Version:
+    return candidate({"onNewVersion": word, "probation": PROBATION}, name=name, created=created, ready=False)
+
+
+def test_a_version_that_queues_waits_for_the_end_of_the_rollout():
+    plan = decide(snapshot(stable(), under_way(), newer("Queue"), route=route(v1=95, v2=5)), after(106))
+    assert plan.run == ("v1", "v2")
+    assert plan.statuses["v3"].phase is Phase.QUEUED
+    assert plan.statuses["v3"].effective_rollout is None, "nothing has begun that could be frozen"
+    assert weights(plan) == {"v1": 95, "v2": 5}
+
+    over = version("v2", created=10, now=status(Phase.ROLLED_BACK))
+    begun = decide(snapshot(stable(), over, newer("Queue"), route=route(v1=100)), after(200))
+    assert begun.run == ("v1", "v3")
+
+
+def test_a_version_that_rejects_itself_stays_rejected():
+    plan = decide(snapshot(stable(), under_way(), newer("Reject"), route=route(v1=95, v2=5)), after(106))
+    assert plan.statuses["v3"].phase is Phase.REJECTED
+    assert "v2 was being rolled out" in plan.statuses["v3"].message
+
+    over = version("v2", created=10, now=status(Phase.ROLLED_BACK))
+    rejected = carried_on(newer("Reject"), plan)
+    assert decide(snapshot(stable(), over, rejected, route=route(v1=100)), after(200)).run == ("v1",)
+
+
+def test_the_newest_versions_word_counts_for_all_that_wait():
+    seen = snapshot(stable(), under_way(), newer("Queue"), newer("Supersede", "v4", 110), route=route(v1=95, v2=5))
+
+    plan = decide(seen, after(111))
+
+    assert plan.run == ("v1", "v4")
+    assert plan.statuses["v2"].phase is plan.statuses["v3"].phase is Phase.SKIPPED
+
+
+def test_what_is_superseded_keeps_its_traffic_while_stable_has_nobody_to_answer_it():
+    seen = snapshot(stable(ready=False), under_way(), newer("Supersede"), route=route(v1=95, v2=5))
+    assert weights(decide(seen, after(106))) == {"v1": 95, "v2": 5}
+
+    ready = snapshot(stable(), under_way(), newer("Supersede"), route=route(v1=95, v2=5))
+    assert weights(decide(ready, after(107))) == {"v1": 100, "v2": 0}
+
+
+# What a policy does not allow
+
+
+def test_a_version_that_its_policy_does_not_allow_does_not_begin_and_ends_nothing():
+    policy = Policy(
+        name="team", spec=RolloutPolicySpec.model_validate({"models": ["sms"], "require": {"digest": True}})
+    )
+    running = under_way()
+    running = replace(running, status=running.status.model_copy(update={"effective_rollout": settings({})}))
+    seen = snapshot(stable(), running, newer("Supersede"), route=route(v1=95, v2=5), policy=policy)
+
+    plan = decide(seen, after(106))
+
+    said = plan.statuses["v3"]
+    assert said.message == "PolicyViolation: the policy requires source.digest"
+    assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
+    assert plan.run == ("v1", "v2")
+    assert plan.statuses["v2"].phase is Phase.CANARY
+
+
+def test_the_policy_is_named_and_frozen_with_the_settings():
+    fields = {"models": ["sms"], "defaults": {"readyTimeout": "7m"}}
+    policy = Policy(name="team", spec=RolloutPolicySpec.model_validate(fields))
+    fresh = candidate({"probation": PROBATION}, ready=False)
+    begun = decide(snapshot(stable(), fresh, route=route(v1=100), policy=policy), after(11))
+    assert begun.statuses["v2"].policy == "team"
+    assert begun.statuses["v2"].effective_rollout.ready_timeout.total_seconds() == 420
+
+    later = carried_on(fresh, begun)
+    other = decide(snapshot(stable(), later, route=route(v1=100), policy=None), after(12))
+    assert other.statuses["v2"].policy == "team"
+    assert other.statuses["v2"].effective_rollout == begun.statuses["v2"].effective_rollout
+
+
+# Deleting the version that serves
+
+
+def test_a_stable_that_is_deleted_falls_back_to_the_version_proven_before_it():
+    old = version("v1", created=0, now=status(Phase.SUPERSEDED, promoted_at=after(1)))
+    going = stable("v2", created=10, promoted=200, deleting=True, finalizer=True)
+
+    plan = decide(snapshot(old, going, route=route(v2=100)), after(300))
+
+    assert plan.statuses["v1"].restoring
+    assert plan.statuses["v1"].phase is Phase.DEPLOYING
+    assert plan.statuses["v2"].phase is Phase.DELETION_WAITING
+    assert plan.run == ("v2", "v1")
+    assert plan.release == ()
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLED_BACK, Phase.SKIPPED, Phase.REJECTED, Phase.FAILED])
+def test_it_falls_back_to_no_version_that_was_never_proven(phase):
+    old = version("v1", created=0, now=status(phase))
+    going = stable("v2", created=10, promoted=200, deleting=True, finalizer=True)
+
+    plan = decide(snapshot(old, going, route=route(v2=100)), after(300))
+
+    assert plan.run == ("v2",)
+    assert plan.statuses["v1"].phase is phase
+
+
+def test_a_version_of_the_same_name_waits_until_the_deleted_one_is_gone():
+    going = version(
+        "old", created=5, is_version="v2", now=status(Phase.CANARY, step=0, step_started_at=after(6)), deleting=True
+    )
+    again = version("v2", created=10)
+
+    waits = decide(snapshot(stable(), going, again, route=route(v1=100, old=0)), after(11))
+    assert waits.statuses["v2"].phase is Phase.QUEUED
+    assert waits.run == ("v1",)
+
+    assert decide(snapshot(stable(), again, route=route(v1=100)), after(80)).run == ("v1", "v2")
