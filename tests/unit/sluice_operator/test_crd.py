@@ -114,6 +114,20 @@ class Pair(BaseModel):
     pair: tuple[int, str]
 
 
+class Shortest(BaseModel):
+    values: dict[Annotated[str, Field(min_length=1)], int]
+
+
+class Named(BaseModel):
+    values: dict[Annotated[str, Field(max_length=9)], int]
+
+
+def test_the_length_of_names_is_a_rule_because_server_side_apply_refuses_what_a_crd_cannot_say():
+    values = structural_schema(Named)["properties"]["values"]
+    assert "propertyNames" not in values
+    assert [rule["rule"] for rule in values["x-kubernetes-validations"]] == ["self.all(name, name.size() <= 9)"]
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -122,6 +136,7 @@ class Pair(BaseModel):
         (Nested, r"Nested\.inner\[\]\.value: a union of 2 types"),
         (Untyped, r"Untyped\.anything: no type"),
         (Pair, r"Pair\.pair: \['prefixItems'\]"),
+        (Shortest, r"Shortest\.values: \['propertyNames'\]"),
     ],
 )
 def test_a_field_without_a_counterpart_is_refused_by_its_path(model, message):

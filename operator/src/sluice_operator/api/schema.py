@@ -15,7 +15,18 @@ from .base import format_duration
 
 _DROPPED = ("title", "$defs", "examples")
 _REFUSED = frozenset(
-    {"$ref", "oneOf", "allOf", "not", "if", "patternProperties", "prefixItems", "const", "discriminator"}
+    {
+        "$ref",
+        "oneOf",
+        "allOf",
+        "not",
+        "if",
+        "patternProperties",
+        "prefixItems",
+        "const",
+        "discriminator",
+        "propertyNames",
+    }
 )
 
 
@@ -100,6 +111,13 @@ class _Walk:
                 out[bound], out[flag] = out[flag], True
         if out.get("additionalProperties") is False:
             del out["additionalProperties"]
+        if out.get("propertyNames", {}).keys() == {"maxLength"}:
+            longest = out.pop("propertyNames")["maxLength"]
+            rule = {
+                "rule": f"self.all(name, name.size() <= {longest})",
+                "message": f"a name has at most {longest} characters",
+            }
+            out["x-kubernetes-validations"] = [*out.get("x-kubernetes-validations", ()), rule]
 
     def _children(self, out: dict[str, Any], *, path: str, seen: tuple[str, ...]) -> None:
         if "properties" in out:
