@@ -300,6 +300,28 @@ def test_an_overlay_that_is_not_allowed_is_an_invalid_spec_and_nothing_runs():
     assert world.running() == {"v1"}
 
 
+def test_an_overlay_nested_without_end_is_an_invalid_spec_as_well():
+    world = one_version()
+    deep = {}
+    for _ in range(3000):
+        deep = {"a": deep}
+    world.apply_version("v2", predictor={"overlay": deep})
+    world.live_on(10)
+
+    assert "InvalidSpec: spec.predictor.overlay" in world.statuses()["v2"].message
+    assert world.running() == {"v1"}
+
+
+def test_a_version_can_be_deleted_while_somebody_else_has_the_name_of_the_route():
+    world = on_canary()
+    edit(world, ROUTES, lambda obj: {**obj, "metadata": {**obj["metadata"], "labels": {"sluice.dev/model": "sms"}}})
+    world.delete_version("v2")
+    world.live_on(200)
+
+    assert set(world.statuses()) == {"v1"}
+    assert the_only(world, ROUTES)["metadata"]["labels"] == {"sluice.dev/model": "sms"}
+
+
 def test_answers_name_their_version_also_when_its_object_is_gone():
     world = one_version()
     named = the_only(world, ROUTES)["spec"]["rules"][0]["backendRefs"][0]["filters"]

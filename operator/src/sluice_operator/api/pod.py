@@ -27,7 +27,11 @@ _OVERLAY_BYTES = 16 << 10
 
 
 def _bounded(patch: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(patch)) > _OVERLAY_BYTES:
+    try:
+        size = len(json.dumps(patch))
+    except RecursionError:
+        raise ValueError("an overlay is not nested that deep") from None
+    if size > _OVERLAY_BYTES:
         raise ValueError(f"an overlay has at most {_OVERLAY_BYTES} bytes")
     return patch
 
