@@ -186,7 +186,9 @@ def test_the_operators_settings_are_all_that_it_must_be_told(chart: Chart) -> No
     for kind, name in (("Deployment", "sluice-operator"), ("Pod", "sluice-check")):
         document = chart.object(kind, name)
         spec = document["spec"] if kind == "Pod" else document["spec"]["template"]["spec"]
-        told = {one["name"]: one.get("value", "a-name") for one in spec["containers"][0]["env"]}
+        environment = spec["containers"][0]["env"]
+        told = {one["name"]: one.get("value", "a-name") for one in environment}
+        assert len(told) == len(environment)
         assert Settings.from_environment(told).domain == "sluice.local"
 
 

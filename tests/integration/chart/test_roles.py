@@ -65,6 +65,12 @@ def test_the_operator_writes_the_status_of_versions_and_never_creates_one(roles:
     assert verbs(operator, "modelversions/status") == {"patch"}
 
 
+def test_the_operator_says_what_came_of_an_act_and_makes_none(roles: dict[str, Document]) -> None:
+    operator = roles["sluice-operator"]
+    assert verbs(operator, "rolloutactions") == verbs(operator, "rolloutpolicies") == {"list", "watch"}
+    assert verbs(operator, "rolloutactions/status") == {"patch"}
+
+
 def test_nobodys_rights_change_where_it_is_not_wanted(chart: Chart) -> None:
     found = [one["metadata"]["name"] for one in chart.objects(aggregateRoles=False) if one["kind"] == "ClusterRole"]
     assert not {"sluice-view", "sluice-edit", "sluice-admin"} & set(found)

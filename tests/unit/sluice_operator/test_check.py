@@ -45,6 +45,8 @@ async def test_an_installation_that_has_everything_passes(capsys):
     assert await checked(ScriptedApi([page()]))
     assert capsys.readouterr().out.splitlines() == [
         "yes  the API server lists modelversions.sluice.dev",
+        "yes  the API server lists rolloutpolicies.sluice.dev",
+        "yes  the API server lists rolloutactions.sluice.dev",
         "yes  the API server lists inferenceservices.serving.kserve.io",
         "yes  the API server lists httproutes.gateway.networking.k8s.io",
         "yes  the API server lists pods",
@@ -59,10 +61,10 @@ async def test_everything_that_is_missing_is_named(capsys):
     assert not await checked(ScriptedApi([refuses(404, "no such kind")]), ready=503, answer=error, status=401)
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in lines] == ["no  "] * 6
+    assert [line[:4] for line in lines] == ["no  "] * 8
     assert "404 no such kind" in lines[0]
-    assert lines[4].endswith("the operator is ready: HTTP 503")
-    assert "no org id" in lines[5]
+    assert lines[6].endswith("the operator is ready: HTTP 503")
+    assert "no org id" in lines[7]
 
 
 @pytest.mark.parametrize(("told", "missing"), [({"ready": 503}, "operator"), ({"status": 400}, "Prometheus")])

@@ -16,10 +16,10 @@ from kubernetes.aio.client import ApiClient, Configuration
 from ..kube.errors import ApiError
 from ..kube.gateway import Gateway, Resource
 from ..prometheus.client import PrometheusClient, PrometheusError
-from .resources import HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS, PODS
+from .resources import HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS, PODS, ROLLOUT_ACTIONS, ROLLOUT_POLICIES
 from .settings import Settings
 
-_READS = (MODEL_VERSIONS, INFERENCE_SERVICES, HTTP_ROUTES, PODS)
+_READS = (MODEL_VERSIONS, ROLLOUT_POLICIES, ROLLOUT_ACTIONS, INFERENCE_SERVICES, HTTP_ROUTES, PODS)
 _READY_SECONDS = 5.0
 _ANY_SERIES = "vector(1)[1m:1m]"
 
