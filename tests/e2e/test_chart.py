@@ -11,7 +11,7 @@ from examples.sms import messages
 from hack.cluster.kind import GATEWAY_PORT
 from hack.cluster.paths import default_paths
 from hack.demo import prepare
-from hack.demo.kube import MODEL_VERSIONS, Cluster, tool
+from hack.demo.kube import MODEL_VERSIONS, tool
 from hack.demo.traffic import Target, Traffic
 from tests.e2e.model import Model
 
@@ -27,19 +27,25 @@ EVERYTHING: dict[str, Any] = {
 """All that needs no kinds of others: PodMonitor and PrometheusRule are the Prometheus operator's."""
 
 
-def helm(*words: str, stdin: str = "") -> str:
-    """What Helm prints about the release; a failure is the test's, with all that Helm said."""
-    command = [tool("helm"), f"--kubeconfig={default_paths().kubeconfig}", f"--namespace={NAMESPACE}", *words]
+def run(program: str, *words: str, stdin: str = "") -> str:
+    """What a program prints about the cluster; a failure is the test's, with all that it said."""
+    command = [tool(program), f"--kubeconfig={default_paths().kubeconfig}", *words]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+def helm(*words: str, stdin: str = "") -> str:
+    return run("helm", f"--namespace={NAMESPACE}", *words, stdin=stdin)
+
+
 @pytest.mark.parametrize("values", [{}, EVERYTHING])
-async def test_the_api_server_takes_every_object(installed: Cluster, values: dict[str, Any]) -> None:
+@pytest.mark.usefixtures("installed")
+def test_the_api_server_takes_every_object(values: dict[str, Any]) -> None:
     rendered = helm("template", "sluice", "helm/sluice", "--values=-", "--validate", stdin=yaml.safe_dump(values))
     apply = ("apply", "--dry-run=server", "--server-side", "--force-conflicts", "--warnings-as-errors", "-f", "-")
-    said = await Cluster(installed.kubeconfig, NAMESPACE).kubectl(*apply, stdin=rendered)
+
+    said = run("kubectl", *apply, stdin=rendered)
 
     assert len(said.splitlines()) == len([one for one in yaml.safe_load_all(rendered) if one])
 
@@ -49,10 +55,10 @@ def test_the_release_has_what_it_needs() -> None:
     helm("test", "sluice", "--logs", "--timeout=2m")
 
 
-async def test_the_namespace_may_enforce_the_strictest_pod_security(installed: Cluster) -> None:
+@pytest.mark.usefixtures("installed")
+def test_the_namespace_may_enforce_the_strictest_pod_security() -> None:
     level = "pod-security.kubernetes.io/enforce=restricted"
-    words = ("label", "--dry-run=server", "--overwrite", "--warnings-as-errors", "namespace", NAMESPACE, level)
-    await installed.kubectl(*words)
+    run("kubectl", "label", "--dry-run=server", "--overwrite", "--warnings-as-errors", "namespace", NAMESPACE, level)
 
 
 async def test_uninstalling_leaves_models_serving_and_nothing_waiting(model: Model) -> None:
