@@ -33,10 +33,12 @@ class Kind:
 
 
 MODEL_VERSIONS = Kind("sluice.dev", "v1alpha1", "modelversions", "ModelVersion")
+ROLLOUT_ACTIONS = Kind("sluice.dev", "v1alpha1", "rolloutactions", "RolloutAction")
 INFERENCE_SERVICES = Kind("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
 ROUTES = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("events.k8s.io", "v1", "events", "Event")
+LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 CRDS = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hack.testbed.certificates import Authority, key_pem
 
 ADMINISTRATOR = "testbed"
-OPERATOR = "system:serviceaccount:sluice-system:sluice-operator"
+RELEASE_NAMESPACE = "sluice-system"
+OPERATOR = f"system:serviceaccount:{RELEASE_NAMESPACE}:sluice-operator"
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _AUDIT = {
@@ -65,18 +66,22 @@ class ControlPlane:
         try:
             self._start("etcd", self._etcd_words())
             self.start_api_server()
+            self.wait_for_api_server()
             yield self
         finally:
             for name in ("kube-apiserver", "etcd"):
                 self._end(name)
 
     def start_api_server(self) -> None:
-        """Start the API server and wait until it is ready.
+        """Start the API server; call this from the main thread, with whose end the server ends."""
+        self._start("kube-apiserver", self._api_server_words())
+
+    def wait_for_api_server(self) -> None:
+        """Wait until the API server is ready.
 
         Raises:
             RuntimeError: It is not; the message has the end of its log.
         """
-        self._start("kube-apiserver", self._api_server_words())
         context = self.tls(ADMINISTRATOR)
         deadline = time.monotonic() + _START_SECONDS
         while not _ready(f"{self.url}/readyz", context):

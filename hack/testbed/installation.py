@@ -16,6 +16,7 @@ from hack.cluster.paths import Paths
 from hack.cluster.report import ConsoleReport
 from hack.cluster.steps import Plan, run_plan
 from hack.testbed.client import CRDS, NAMESPACES, Client, Kind, Object, RefusedError
+from hack.testbed.controlplane import RELEASE_NAMESPACE
 
 _GROUP = ("rbac.authorization.k8s.io", "v1")
 _RIGHTS = (
@@ -26,7 +27,6 @@ _RIGHTS = (
 )
 _SERVED_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-RELEASE_NAMESPACE = "sluice-system"
 
 
 def built(paths: Paths) -> Path:
@@ -57,7 +57,7 @@ async def install(client: Client, paths: Paths) -> None:
 
 def rendered_chart(paths: Paths) -> list[Object]:
     """All that our chart installs, with its default values."""
-    words = [paths.bin / "helm", "template", "sluice", paths.checkout / "helm" / "sluice"]
+    words: list[str | Path] = [paths.bin / "helm", "template", "sluice", paths.checkout / "helm" / "sluice"]
     options = ["--namespace", RELEASE_NAMESPACE, "--kube-version", gobuild.KUBERNETES]
     return _documents(Shell(logs=paths.logs).output([*words, *options]))
 
@@ -81,7 +81,8 @@ def _theirs(paths: Paths) -> list[Object]:
 
 async def _until_served(client: Client, crd: Object) -> None:
     names, version = crd["spec"]["names"], crd["spec"]["versions"][0]["name"]
-    kind = Kind(crd["spec"]["group"], version, names["plural"], names["kind"])
+    namespaced = crd["spec"]["scope"] == "Namespaced"
+    kind = Kind(crd["spec"]["group"], version, names["plural"], names["kind"], namespaced)
     async with asyncio.timeout(_SERVED_SECONDS):
         while True:
             try:

@@ -5,10 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from hack.testbed.client import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Client, Kind, Object
+from hack.testbed.background import beside
+from hack.testbed.client import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Client, Kind, Object, labels
 
 KINDS = (MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES)
 _SUFFIX = "-predictor"
+_MODEL_LABEL = "sluice.dev/model"
 
 
 class Observer:
@@ -28,19 +30,13 @@ class Observer:
         self._on_route = on_route
         self._objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in KINDS}
         self._changed = asyncio.Condition()
-        self.changes = 0
-        """How many it has seen."""
+        self._changes = 0
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator["Observer"]:
         """Watch while the block runs."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._follow(kind)) for kind in KINDS]
-            try:
-                yield self
-            finally:
-                for task in tasks:
-                    task.cancel()
+        async with beside(*map(self._follow, KINDS)):
+            yield self
 
     def status(self, name: str) -> dict[str, Any]:
         """The status of a ModelVersion; empty before it has one."""
@@ -59,6 +55,12 @@ class Observer:
     def route(self, model: str) -> Object | None:
         return self._objects[ROUTES].get(model)
 
+    def left_of(self, model: str) -> list[str]:
+        """Names of all objects of a model."""
+        versions = [name for name, one in self.versions().items() if one["spec"]["model"] == model]
+        services = [name for name, one in self.services().items() if labels(one).get(_MODEL_LABEL) == model]
+        return [*versions, *services, *([model] if self.route(model) else [])]
+
     def weight(self, name: str) -> int:
         """Percent of the requests that a ModelVersion gets by its route; 0 without one."""
         version = self._objects[MODEL_VERSIONS].get(name)
@@ -74,6 +76,12 @@ class Observer:
             return False
         return True
 
+    async def more(self, changes: int) -> None:
+        """Wait until so many more changes were seen."""
+        goal = self._changes + changes
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._changes >= goal)
+
     async def _follow(self, kind: Kind) -> None:
         async for change, obj in self._client.follow(kind, namespace=self._namespace):
             if change == "DELETED":
@@ -83,7 +91,7 @@ class Observer:
                 if kind is ROUTES:
                     self._on_route(obj)
             async with self._changed:
-                self.changes += 1
+                self._changes += 1
                 self._changed.notify_all()
 
 

@@ -1,5 +1,6 @@
 """The operator as a process of its own: started, killed, measured."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -10,11 +11,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from hack.testbed.controlplane import free_port
+from hack.testbed.controlplane import RELEASE_NAMESPACE, free_port
 
 GATEWAY = {"name": "gateway", "namespace": "gateways"}
 _HZ = os.sysconf("SC_CLK_TCK")
-_STOP_SECONDS = 30.0
+_START_SECONDS, _STOP_SECONDS = 30.0, 30.0
+_POLL_SECONDS = 0.05
 _STATM_RESIDENT = 1
 _ON_PORT = """
 import sys
@@ -33,12 +35,16 @@ class Operator:
         prometheus: URL of the Prometheus.
         log: What it prints is added to this file.
         interval: Seconds between two samples.
+        name: Of its pod, by which it holds the lease: its next life has it at once, another operator after a while.
     """
 
-    def __init__(self, *, kubeconfig: Path, prometheus: str, log: Path, interval: float = 1.0) -> None:
+    def __init__(
+        self, *, kubeconfig: Path, prometheus: str, log: Path, interval: float = 1.0, name: str = "operator-0"
+    ) -> None:
         self.port = free_port()
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked_to_end = False
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SLUICE_", "KUBERNETES_"))},
             "KUBECONFIG": str(kubeconfig),
@@ -47,6 +53,8 @@ class Operator:
             "SLUICE_GATEWAY_NAME": GATEWAY["name"],
             "SLUICE_GATEWAY_NAMESPACE": GATEWAY["namespace"],
             "SLUICE_DOMAIN": "sluice.local",
+            "SLUICE_NAMESPACE": RELEASE_NAMESPACE,
+            "SLUICE_POD_NAME": name,
         }
 
     @contextlib.contextmanager
@@ -60,6 +68,7 @@ class Operator:
 
     def start(self) -> None:
         """Start it; it may not be at work for a second or two."""
+        self._asked_to_end = False
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # Nothing of it outlives us, even when we are killed.
@@ -69,6 +78,19 @@ class Operator:
                 stdout=log,
                 stderr=log,
             )
+
+    async def until_running(self) -> None:
+        """Wait until it answers, whether it leads or not."""
+        async with asyncio.timeout(_START_SECONDS):
+            while not await asyncio.to_thread(self.metrics):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def kept(self) -> None:
+        """Start it anew whenever it ends by itself, as a kubelet would."""
+        while True:
+            if self._process is not None and self._process.poll() is not None and not self._asked_to_end:
+                self.start()
+            await asyncio.sleep(_POLL_SECONDS)
 
     def kill(self) -> None:
         """End it as a machine that fails would."""
@@ -80,12 +102,9 @@ class Operator:
     def stop(self) -> int:
         """Ask it to end; returns its exit status."""
         assert self._process is not None  # noqa: S101 - whoever calls this has started it
+        self._asked_to_end = True
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(timeout=_STOP_SECONDS)
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
     def log(self) -> str:
         """All that it has printed, its former lives included."""

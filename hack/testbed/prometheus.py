@@ -16,6 +16,8 @@ from enum import StrEnum
 
 from aiohttp import web
 
+from hack.testbed.background import beside
+
 EDGES = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf")
 _FAST = EDGES.index("0.05")
 _SLOW = EDGES.index("2.5")
@@ -78,9 +80,9 @@ class Traffic:
         while self._scrapes[0][0] < at - _KEPT_SECONDS:
             self._scrapes.popleft()
 
-    def series(self, metric: str, *, since: float, nan: bool) -> Iterator[tuple[str, str]]:
+    def series(self, metric: str, *, since: float, until: float, nan: bool) -> Iterator[tuple[str, str]]:
         """Labels and samples of each series, as JSON without brackets."""
-        kept = [scrape for scrape in self._scrapes if scrape[0] >= since]
+        kept = [scrape for scrape in self._scrapes if since <= scrape[0] <= until]
         zeros = ",".join(f'[{at:.3f},"{"NaN" if nan else 0}"]' for at, *_ in kept)
 
         def samples(place: int, other: int | None = None) -> str:
@@ -125,13 +127,11 @@ class Prometheus:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        scraping = asyncio.create_task(self._scrape())
         try:
-            yield self
+            async with beside(self._scrape()):
+                yield self
         finally:
             self.fail(None)
-            scraping.cancel()
-            await asyncio.gather(scraping, return_exceptions=True)
             await runner.cleanup()
 
     def traffic(self, model: str, version: str, *, namespace: str = "default") -> Traffic:
@@ -193,8 +193,8 @@ class Prometheus:
             for target, traffic in self._traffic.items()
             if target.namespace in namespaces and target.model in models and target.version in versions
         }
-        shows = [traffic for traffic in wanted.values() if traffic.broke_at and not traffic.shown_at]
-        body = self._answer(metric, {} if self._fault is Fault.EMPTY else wanted, since=now - seconds)
+        shows = [one for one in wanted.values() if one.broke_at and one.broke_at <= now and not one.shown_at]
+        body = self._answer(metric, {} if self._fault is Fault.EMPTY else wanted, since=now - seconds, until=now)
         response = web.Response(body=body, content_type="application/json")
         await response.prepare(request)
         await response.write_eof()
@@ -203,13 +203,13 @@ class Prometheus:
                 traffic.shown_at = time.time()
         return response
 
-    def _answer(self, metric: str, wanted: dict[Target, Traffic], *, since: float) -> bytes:
+    def _answer(self, metric: str, wanted: dict[Target, Traffic], *, since: float, until: float) -> bytes:
         result = ",".join(
             f'{{"metric":{{"__name__":"{metric}","namespace":"{target.namespace}","sluice_model":"{target.model}",'
             f'"sluice_version":"{target.version}","pod":"{target.model}-{target.version}","traffic":"live",{labels}}},'
             f'"values":[{samples}]}}'
             for target, traffic in wanted.items()
-            for labels, samples in traffic.series(metric, since=since, nan=self._fault is Fault.NAN)
+            for labels, samples in traffic.series(metric, since=since, until=until, nan=self._fault is Fault.NAN)
         )
         return f'{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}'.encode()
 

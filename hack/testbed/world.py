@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from hack.testbed.background import beside
 from hack.testbed.client import INFERENCE_SERVICES, PODS, ROUTES, Client, Kind, Object, RefusedError, labels
 
 STOPPED = "serving.kserve.io/stop"
@@ -35,6 +36,7 @@ class World:
         self._namespace = namespace
         self._problems: dict[str, str] = {}
         self._pods: dict[str, int] = {}
+        self._told: dict[str, str | None] = {}
         self._services: dict[str, Object] = {}
         self._lanes: list[asyncio.Queue[tuple[Kind, str, Object]]] = [asyncio.Queue() for _ in range(_LANES)]
         self.ready: set[str] = set()
@@ -43,14 +45,9 @@ class World:
     @contextlib.asynccontextmanager
     async def turning(self) -> AsyncIterator["World"]:
         """Play while the block runs."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._follow(kind)) for kind in (INFERENCE_SERVICES, ROUTES)]
-            tasks += [group.create_task(self._work(lane)) for lane in self._lanes]
-            try:
-                yield self
-            finally:
-                for task in tasks:
-                    task.cancel()
+        kinds = (self._follow(kind) for kind in (INFERENCE_SERVICES, ROUTES))
+        async with beside(*kinds, *map(self._work, self._lanes)):
+            yield self
 
     def break_pods(self, version: str, problem: str) -> None:
         """Let the pods of a version (the label's value) not become ready, or be it no longer, and say why."""
@@ -105,10 +102,13 @@ class World:
         for number in range(have, wanted):
             await self._make_pod(service, f"{name}-predictor-{number}")
             self._pods[name] = number + 1
-        for number in range(wanted):
-            await self._say(PODS, f"{name}-predictor-{number}", _pod_status(problem))
-        for number in range(wanted, have):
-            await self._client.delete(PODS, f"{name}-predictor-{number}", namespace=self._namespace)
+        for pod in (f"{name}-predictor-{number}" for number in range(wanted)):
+            if self._told.get(pod, "") != problem:
+                await self._say(PODS, pod, _pod_status(problem))
+                self._told[pod] = problem
+        for pod in (f"{name}-predictor-{number}" for number in range(wanted, have)):
+            await self._client.delete(PODS, pod, namespace=self._namespace)
+            self._told.pop(pod, None)
         self._pods[name] = wanted
         if change == "DELETED":
             return

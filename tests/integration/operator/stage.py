@@ -2,13 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hack.testbed.client import EVENTS, INFERENCE_SERVICES, MODEL_VERSIONS, PODS, ROUTES, Client, Object, connected
-from hack.testbed.controlplane import ADMINISTRATOR, OPERATOR, ControlPlane
+from hack.testbed.background import beside
+from hack.testbed.client import (
+    EVENTS,
+    INFERENCE_SERVICES,
+    LEASES,
+    MODEL_VERSIONS,
+    PODS,
+    ROLLOUT_ACTIONS,
+    ROUTES,
+    Client,
+    Object,
+    connected,
+)
+from hack.testbed.controlplane import ADMINISTRATOR, OPERATOR, RELEASE_NAMESPACE, ControlPlane
 from hack.testbed.observer import Observer
 from hack.testbed.operator import Operator
 from hack.testbed.prometheus import Prometheus
@@ -33,6 +46,8 @@ ROLLOUT: dict[str, Any] = {
         ]
     },
 }
+LONG: dict[str, Any] = {**ROLLOUT, "steps": [{"weight": 10, "hold": "10m"}]}
+"""Nothing but a rollback moves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,8 @@ class Stage:
     prometheus: Prometheus
     observer: Observer
     operator: Operator
+    standby: Operator
+    """Not started: another, to take over when the first has ended."""
     proxy: Proxy
     rules: Rules
 
@@ -63,10 +80,10 @@ class Stage:
         }
         await self.client.create(MODEL_VERSIONS, body)
 
-    async def reaches(self, name: str, *phases: str) -> None:
-        """Wait until a version is in one of these phases."""
-        there = await self.observer.until(lambda: self.observer.phase(name) in phases, seconds=SECONDS)
-        assert there, f"{name} was expected {phases}, is {self.observer.status(name)}\n{self.operator.log()[-3000:]}"
+    async def reaches(self, name: str, phase: str, *, within: float = SECONDS) -> None:
+        """Wait until a version is in a phase."""
+        there = await self.observer.until(lambda: self.observer.phase(name) == phase, seconds=within)
+        assert there, f"{name} was expected {phase}, is {self.observer.status(name)}\n{self.operator.log()[-3000:]}"
 
     async def has_weight(self, name: str, weight: int) -> None:
         """Wait until the route gives a version so many percent."""
@@ -77,6 +94,55 @@ class Stage:
         """Apply the first version of a model and wait until it is stable."""
         await self.apply(model, version)
         await self.reaches(f"{model}-{version}", "Stable")
+
+    async def act(self, name: str, action: str) -> None:
+        """Act on a version, and wait until it is said what came of it: no admission vouches for acts here."""
+        uid = self.observer.versions()[name]["metadata"]["uid"]
+        spec = {"modelVersion": name, "uid": uid, "action": action, "reason": "a test", "requestedBy": ADMINISTRATOR}
+        await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})
+        async with asyncio.timeout(SECONDS):
+            async for _, act in self.client.follow(ROLLOUT_ACTIONS):
+                if act.get("status", {}).get("outcome"):
+                    return
+
+    async def says(self, name: str, words: str) -> None:
+        """Wait until a version's message has these words."""
+        said = await self.observer.until(
+            lambda: words in self.observer.status(name).get("message", ""), seconds=SECONDS
+        )
+        assert said, self.observer.status(name)
+
+    async def gate_is(self, name: str, verdict: str) -> None:
+        """Wait until the first gate of a version says this."""
+
+        def says() -> bool:
+            gates = self.observer.status(name).get("gates") or [{}]
+            return bool(gates[0].get("verdict") == verdict)
+
+        assert await self.observer.until(says, seconds=SECONDS), self.observer.status(name)
+
+    async def hold_is_over(self, name: str) -> None:
+        """Wait until a version has held its step for as long as it must."""
+        ends = datetime.fromisoformat(self.observer.status(name)["nextTransitionAt"])
+        while datetime.now(UTC) < ends:
+            await self.prometheus.asked(1)
+
+    async def edit_weights(self, model: str, weights: Mapping[str, int]) -> None:
+        """Edit a model's route behind the operator's back: the percentages by the names of versions."""
+        route = await self.client.get(ROUTES, model)
+        services = {self.observer.status(name)["inferenceService"]: weight for name, weight in weights.items()}
+        (rule,) = route["spec"]["rules"]
+        for ref in rule["backendRefs"]:
+            ref["weight"] = services[ref["name"].removesuffix("-predictor")]
+        await self.client.patch(ROUTES, model, {"spec": {"rules": [rule]}})
+
+    async def delete_model(self, model: str) -> None:
+        """Delete every version of a model, and wait until nothing of it is left."""
+        for name, version in list(self.observer.versions().items()):
+            if version["spec"]["model"] == model:
+                await self.client.delete(MODEL_VERSIONS, name)
+        left = self.observer.left_of
+        assert await self.observer.until(lambda: not left(model), seconds=SECONDS), left(model)
 
     async def until_event(self, name: str, reason: str) -> Object:
         """Wait until an Event of this reason tells of a version."""
@@ -100,21 +166,25 @@ async def staged(plane: ControlPlane, directory: Path) -> AsyncIterator[Stage]:
         rules = Rules(world)
         observer = await enter(Observer(client, on_route=rules.look_at).watching())
         rules.observer = observer
-        operator = Operator(
-            kubeconfig=plane.kubeconfig(OPERATOR, server=proxy.url),
-            prometheus=prometheus.url,
-            log=directory / "operator.log",
+        config = plane.kubeconfig(OPERATOR, server=proxy.url)
+        operator, standby = (
+            Operator(kubeconfig=config, prometheus=prometheus.url, log=directory / f"{name}.log", name=name)
+            for name in ("operator-0", "operator-1")
         )
         stack.enter_context(operator.running())
-        yield Stage(plane, client, world, prometheus, observer, operator, proxy, rules)
+        stack.callback(standby.kill)
+        await enter(beside(operator.kept()))
+        yield Stage(plane, client, world, prometheus, observer, operator, standby, proxy, rules)
         assert rules.broken == []
 
 
 async def _clear(client: Client) -> None:
     """Delete everything, whatever would keep it."""
-    for kind in (MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
+    for kind in (ROLLOUT_ACTIONS, MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
         for obj in await client.items(kind):
             name = obj["metadata"]["name"]
             if obj["metadata"].get("finalizers"):
                 await client.patch(kind, name, {"metadata": {"finalizers": None}})
             await client.delete(kind, name)
+    for lease in await client.items(LEASES, namespace=RELEASE_NAMESPACE):
+        await client.delete(LEASES, lease["metadata"]["name"], namespace=RELEASE_NAMESPACE)
