@@ -13,9 +13,10 @@ from hypothesis.stateful import (
     rule,
 )
 from making import NAMESPACE
-from world import KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
+from world import ACTS, KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
 
-from sluice_operator.api.modelversion import ModelVersionStatus, Phase, Verdict
+from sluice_operator.api.action import Action, Outcome
+from sluice_operator.api.modelversion import KIND, ModelVersionStatus, Phase, Verdict
 from sluice_operator.kube.gateway import Object
 from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION
@@ -35,8 +36,10 @@ class Rules:
     def _write(self, plural: str, body: Object) -> None:
         if plural == ROUTES and body:
             self._route(body)
-        elif plural == "status":
+        elif plural == "status" and body["kind"] == KIND:
             self._status(body["metadata"]["name"], ModelVersionStatus.model_validate(body["status"]))
+        elif plural == "status":
+            self._outcome(body["metadata"]["name"], body["status"]["outcome"])
 
     def _route(self, body: Object) -> None:
         table, statuses = read_route(body), self._world.statuses()
@@ -52,7 +55,7 @@ class Rules:
             assert self._seen_ready(backend), f"{name} is not ready and gets {weight}"
             assert f"uid-{name}" not in marked, f"{name} was taken back and gets {weight}"
             assert said.phase not in ENDED, f"{name} is {said.phase} and gets {weight}"
-            if stable is not None and weight > before.weights.get(backend, 0):
+            if stable is not None and not said.restoring and weight > before.weights.get(backend, 0):
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
 
     def _status(self, name: str, new: ModelVersionStatus) -> None:
@@ -60,14 +63,19 @@ class Rules:
         if old is None:
             return
         stable = self._stable()
+        by_act = {act.uid for act in new.acts} - {act.uid for act in old.acts}
         if (new.attempt or 1) != (old.attempt or 1):
-            assert new.restoring, f"{name} began anew"
-            assert old.promoted_at is not None, f"{name} returns, and was never proven"
+            assert new.restoring or by_act, f"{name} began anew"
+            assert not new.restoring or old.promoted_at is not None, f"{name} returns, and was never proven"
             return
         if old.restoring and new.promoted_at != old.promoted_at:
             assert old.phase is Phase.PROBATION, f"{name} returned from {old.phase}"
-            assert self._world.verdicts.get(name, Verdict.PASS) is Verdict.PASS, f"{name} returned without evidence"
+            passes = self._world.verdicts.get(name, Verdict.PASS) is Verdict.PASS
+            assert passes or by_act, f"{name} returned without evidence"
         if old.restoring:
+            return
+        if by_act or old.advance_to is not None:
+            assert Verdict.FAIL is not self._world.verdicts.get(name) or new.promoted_at == old.promoted_at
             return
         if old.phase in ENDED:
             assert new.phase in ENDED, f"{name} came back from {old.phase}: {new.phase}"
@@ -79,6 +87,16 @@ class Rules:
         if new.step is not None and new.step > (old.step or 0):
             assert new.step == (old.step or 0) + 1
             self._held_and_passed(name, old)
+
+    def _outcome(self, name: str, outcome: str) -> None:
+        """What is said of an act is true, and said once."""
+        act = self._world.api.kind(ACTS)[(NAMESPACE, name)]
+        assert not act.get("status"), f"{name} was told {act.get('status')} before"
+        said = self._world.statuses().get(act["spec"]["modelVersion"])
+        applied = {applied.uid for applied in said.acts} if said is not None else set()
+        marked = {mark.act for mark in read_route(self._world.api.kind(ROUTES).get(KEY)).marks}
+        uid = act["metadata"]["uid"]
+        assert (outcome == Outcome.APPLIED) is (uid in applied | marked), f"{name} is told {outcome}"
 
     def _held_and_passed(self, name: str, old: ModelVersionStatus) -> None:
         now = self._world.now()
@@ -135,6 +153,12 @@ class Rollouts(RuleBasedStateMachine):
         self.made += 1
         self.world.apply_version(f"v{self.made}", version="v1" if again and self.made > 3 else None)
 
+    @rule(data=st.data(), action=st.sampled_from(Action), late=st.sampled_from([0, 0, 0, 1]))
+    def somebody_acts(self, data: st.DataObject, action: Action, late: int) -> None:
+        names = sorted(self.world.statuses())
+        if names:
+            self.world.act(action, data.draw(st.sampled_from(names)), attempts_late=late)
+
     @rule(data=st.data(), now=st.booleans())
     def somebody_deletes_a_version(self, data: st.DataObject, now: bool) -> None:
         names = sorted(self.world.statuses())
@@ -183,6 +207,10 @@ class Rollouts(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         self.world.verdicts.clear()
+        self.world.live_on(1)
+        for name, said in self.world.statuses().items():
+            if said.paused is not None:
+                self.world.act("Resume", name)
         self.world.live_on(1000)
         ends_well(self.world)
 
@@ -201,6 +229,8 @@ def ends_well(world: World) -> None:
     else:
         assert not {name for name in served if name in statuses}, "only stable is served"
     assert not [name for name in deleted(world) if name not in stable], "what was deleted is gone"
+    for (_, name), act in world.api.kind(ACTS).items():
+        assert act["spec"]["modelVersion"] not in statuses or act.get("status"), f"nobody answered {name}"
     world.reconcile_until_idle()
 
 

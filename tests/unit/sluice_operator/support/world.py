@@ -186,6 +186,25 @@ class World:
         annotations = {DELETE_NOW: "true"} if now else {}
         self.api.put(VERSIONS, {**obj, "metadata": {**obj["metadata"], **gone, "annotations": annotations}})
 
+    def act(self, action: str, on: str, *, by: str = "ann", attempts_late: int = 0) -> str:
+        """Somebody decides on what he sees, or on an attempt that was long ago; the act's name."""
+        said = self.statuses()[on]
+        name = f"act-{len(self.api.kind(ACTS))}"
+        meta = {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": f"uid-{name}",
+            "creationTimestamp": after(self.seconds).isoformat(),
+        }
+        seen = {
+            "attempt": max(1, (said.attempt or 1) - attempts_late),
+            "policyHash": said.effective_rollout_hash or "-",
+        }
+        step = {} if said.step is None else {"step": said.step}
+        spec = {"modelVersion": on, "uid": f"uid-{on}", "action": action, "reason": "so it is", "requestedBy": by}
+        self.api.put(ACTS, {"metadata": meta, "spec": {**spec, **seen, **step}})
+        return name
+
     def delete_route(self) -> None:
         self.api.kind(ROUTES).pop(KEY, None)
 
