@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.integration.chart.rendering import Chart, HelmError
+from tests.integration.chart.rendering import CHART, Chart, HelmError
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,13 @@ def test_a_wrong_value_is_refused_with_its_place(chart: Chart, where: str, value
     with pytest.raises(HelmError) as refused:
         chart.text(**values)
     assert where in str(refused.value).replace(".", "/")
+
+
+@pytest.mark.parametrize("group", yaml.safe_load((CHART / "values.yaml").read_text()))
+def test_a_group_that_is_missing_is_named(chart: Chart, group: str) -> None:
+    """As when an upgrade keeps the values of a chart that did not have it yet."""
+    with pytest.raises(HelmError, match=f"missing property '{group}'"):
+        chart.text(**{group: None})
 
 
 def test_values_of_a_parent_chart_are_let_through(chart: Chart) -> None:
