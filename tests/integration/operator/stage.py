@@ -95,6 +95,16 @@ class Stage:
         await self.apply(model, version)
         await self.reaches(f"{model}-{version}", "Stable")
 
+    async def scale(self, name: str, pods: int) -> None:
+        """Let a version have at least so many pods, and wait until its InferenceService has them."""
+        await self.client.patch(MODEL_VERSIONS, name, {"spec": {"predictor": {"minReplicas": pods}}})
+        service = self.observer.status(name)["inferenceService"]
+
+        def has_them() -> bool:
+            return bool(self.observer.services()[service]["spec"]["predictor"]["minReplicas"] == pods)
+
+        assert await self.observer.until(has_them, seconds=SECONDS), self.observer.services()[service]
+
     async def act(self, name: str, action: str) -> None:
         """Act on a version, and wait until it is said what came of it: no admission vouches for acts here."""
         uid = self.observer.versions()[name]["metadata"]["uid"]
