@@ -241,3 +241,18 @@ def test_a_delayed_key_waits_from_when_it_is_due():
 
     assert told.said[1] == ("added", 0)
     assert told.said[2][1] == pytest.approx(20 - 10.005)
+
+
+def test_what_comes_first_passes_all_that_wait_but_not_who_works_on_it():
+    queue: QueueState[str] = QueueState(Unobserved())
+    for key in "abc":
+        queue.add(key, 0)
+    queue.add("d", 0, first=True)
+    queue.add("b", 0, first=True)
+    assert [queue.take(0), queue.take(0)] == ["b", "d"]
+    queue.add("b", 0, first=True)
+    queue.add("b", 0, first=True)
+    assert [queue.take(0), queue.take(0), queue.take(0)] == ["a", "c", None], "it is still being worked on"
+    queue.done("b", 0)
+
+    assert queue.take(0) == "b"

@@ -11,7 +11,6 @@ import gc
 import logging
 import random
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -25,17 +24,15 @@ from ..kube.lease import Lease
 from ..kube.reflector import Key, Reflector
 from ..kube.workqueue import WorkQueue
 from ..prometheus.client import PrometheusClient
-from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sampler
-from ..rollout.settings import merge
-from ..rollout.snapshot import ON_TRAFFIC
 from ..routing.httproute import Gateway as RouteGateway
 from . import probes, resources
 from .apply import Applier
 from .metrics import Metrics
-from .observe import Copies, Installation, read_status
+from .observe import Copies, Installation
 from .reconciler import Reconciler
 from .settings import Settings
+from .watchlist import Watchlist
 from .workers import WORKERS, Workers
 
 log = logging.getLogger(__name__)
@@ -64,11 +61,12 @@ class Manager:
         self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked)
         self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
         self._copies = self._make_copies()
+        self._watchlist = Watchlist(self._copies.versions.all)
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
         self._sampler = Sampler(
             client=PrometheusClient(access=settings.prometheus, session=session),
             interval=settings.interval,
-            watched=self._watched,
+            watched=self._watchlist.watched,
             answered=self._answered,
             clock=lambda: datetime.now(UTC).timestamp(),
         )
@@ -226,18 +224,9 @@ class Manager:
                     self._changed(resources.model_of_labelled(obj))
             await asyncio.sleep(_RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
-    def _watched(self) -> Mapping[Target, float]:
-        """The versions whose gates are being asked, and how far back each gate looks at most, in seconds."""
-        out: dict[Target, float] = {}
-        for obj in self._copies.versions.all():
-            status = read_status(obj) if obj.get("status", {}).get("phase") in ON_TRAFFIC else None
-            if status is None:
-                continue
-            settings = status.effective_rollout or merge(None)
-            target = Target(obj["metadata"]["namespace"], obj["spec"]["model"], obj["spec"]["version"])
-            out[target] = max(gate.limit.window.total_seconds() for gate in settings.analysis.gates)
-        return out
-
     def _answered(self) -> None:
-        for target in self._watched():
-            self._queue.add((target.namespace, target.model))
+        news = self._watchlist.news(self._sampler.last, now=datetime.now(UTC).timestamp())
+        for key in news.others:
+            self._queue.add(key)
+        for key in news.failing:
+            self._queue.add(key, first=True)

@@ -40,18 +40,25 @@ class Metrics:
             ["namespace", "model", "version", "phase"],
             registry=self.registry,
         )
+        self._shown: dict[tuple[str, str, str], Phase | None] = {}
 
     def show(self, *, namespace: str, model: str, version: str, status: ModelVersionStatus) -> None:
         """Show a version's weight and phase."""
-        self.weight.labels(namespace, model, version).set(status.weight or 0)
-        for phase in Phase:
-            if phase is status.phase:
-                self.phase.labels(namespace, model, version, phase).set(1)
-            else:
-                self.phase.remove(namespace, model, version, phase)
+        who = (namespace, model, version)
+        self.weight.labels(*who).set(status.weight or 0)
+        before = self._shown.get(who)
+        if status.phase is before:
+            return
+        if before is not None:
+            self.phase.remove(*who, before)
+        if status.phase is not None:
+            self.phase.labels(*who, status.phase).set(1)
+        self._shown[who] = status.phase
 
     def forget(self, *, namespace: str, model: str, version: str) -> None:
         """Forget a version that is gone."""
-        self.weight.remove(namespace, model, version)
-        for phase in Phase:
-            self.phase.remove(namespace, model, version, phase)
+        who = (namespace, model, version)
+        self.weight.remove(*who)
+        phase = self._shown.pop(who, None)
+        if phase is not None:
+            self.phase.remove(*who, phase)

@@ -61,13 +61,20 @@ class QueueState(Generic[K]):
         self._count = 0
         self._failures: dict[K, int] = {}
 
-    def add(self, key: K, now: float) -> None:
-        """Let a key wait, once."""
+    def add(self, key: K, now: float, *, first: bool = False) -> None:
+        """Let a key wait, once; before all others that wait now if it comes first."""
         if key in self._waiting:
+            if first and key not in self._busy:
+                self._ready.remove(key)
+                self._ready.appendleft(key)
             return
         self._observer.added()
         self._waiting[key] = now
-        if key not in self._busy:
+        if key in self._busy:
+            return
+        if first:
+            self._ready.appendleft(key)
+        else:
             self._ready.append(key)
 
     def add_after(self, key: K, delay: float, now: float) -> None:
@@ -136,9 +143,9 @@ class WorkQueue(Generic[K]):
         """How many keys are ready."""
         return len(self._state)
 
-    def add(self, key: K) -> None:
-        """Let a key wait, once."""
-        self._state.add(key, self._now())
+    def add(self, key: K, *, first: bool = False) -> None:
+        """Let a key wait, once; before all others that wait now if it comes first."""
+        self._state.add(key, self._now(), first=first)
         self._wake.set()
 
     def add_after(self, key: K, delay: float) -> None:

@@ -1,4 +1,4 @@
-"""One sampler for all rollouts: a constant number of questions an interval, however many there are.
+"""One sampler for all rollouts: two questions an interval, however many there are, and two about those that are new.
 
 What it holds is a copy of what Prometheus has; after a restart the first answer brings the same evidence back.
 """
@@ -6,16 +6,20 @@ What it holds is a copy of what Prometheus has; after a restart the first answer
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ..analysis.gates import Evidence
 from .client import PrometheusClient, PrometheusError
+from .history import extended
 from .predictor import Target, queries, read_evidence
 
 log = logging.getLogger(__name__)
 
 _BEFORE_WINDOW = 60
 """Seconds fetched beyond the longest window, so that every check finds where its window begins."""
+_OVERLAP = 15
+"""Seconds asked for anew of what is known: a scrape takes a while until all of Prometheus has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Sampler:
         self._answered = answered
         self._clock = clock
         self.last = Sample(at=clock(), evidence={})
+        self._known: Mapping[Target, Evidence] = {}
+        self._known_at = 0.0
 
     async def run(self) -> None:
         """Sample for ever. Nothing is asked while nothing is watched."""
@@ -68,11 +74,28 @@ class Sampler:
     async def _sample(self, watched: Mapping[Target, float]) -> Sample:
         now = self._clock()
         seconds = int(max(watched.values())) + _BEFORE_WINDOW
-        requests, buckets = queries(watched, seconds=seconds)
+        known = {target for target in watched if self._knows(target, since=now - seconds, now=now)}
+        again = min(seconds, int(now - self._known_at) + _OVERLAP)
         try:
-            answers = await asyncio.gather(self._client.matrix(requests, at=now), self._client.matrix(buckets, at=now))
+            new, whole = await asyncio.gather(
+                self._ask(known, seconds=again, now=now),
+                self._ask(watched.keys() - known, seconds=seconds, now=now),
+            )
         except PrometheusError as error:
             log.warning("Prometheus does not answer: %s", error)
             return Sample(at=self._clock(), evidence={}, problem=str(error))
-        evidence = read_evidence(*answers, targets=watched, since=now - seconds)
-        return Sample(at=self._clock(), evidence=evidence)
+        longer = {target: extended(self._known[target], news, since=now - seconds) for target, news in new.items()}
+        self._known, self._known_at = {**longer, **whole}, now
+        return Sample(at=self._clock(), evidence=self._known)
+
+    def _knows(self, target: Target, *, since: float, now: float) -> bool:
+        """Whether what is known of a target reaches back far enough, and up to a moment that is not yet to come."""
+        known = self._known.get(target)
+        return known is not None and known.errors.since <= since and self._known_at <= now
+
+    async def _ask(self, targets: AbstractSet[Target], *, seconds: int, now: float) -> dict[Target, Evidence]:
+        if not targets:
+            return {}
+        requests, buckets = queries(targets, seconds=seconds)
+        answers = await asyncio.gather(self._client.matrix(requests, at=now), self._client.matrix(buckets, at=now))
+        return read_evidence(*answers, targets=targets, since=now - seconds)

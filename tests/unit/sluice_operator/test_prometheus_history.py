@@ -1,0 +1,187 @@
+"""Asking only for what is new gives the same evidence as asking for everything, whatever fails in between."""
+
+import asyncio
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice_operator.prometheus.client import PrometheusError, Series
+from sluice_operator.prometheus.predictor import Target, queries, read_evidence
+from sluice_operator.prometheus.sampler import Sampler
+
+BEGAN = 10_000.0
+GAPS = st.sampled_from([1.2501, 5.2501, 15.2501, 40.2501])  # never on the border of a range
+SCRAPES = st.lists(st.tuples(GAPS, st.integers(0, 50), st.integers(0, 20), st.booleans()), max_size=30)
+
+
+class Prometheus:
+    """A client that holds the counters of some versions and knows what it was asked."""
+
+    def __init__(self):
+        self.counters = {}
+        """By target, pod and labels: (time, value), oldest first."""
+        self.asked = []
+        self.fails = False
+
+    def scrape(self, target, pod, at, *, good, bad):
+        for labels, value in (
+            ((("code", "200"),), good),
+            ((("code", "500"),), bad),
+            ((("le", "0.25"),), good),
+            ((("le", "+Inf"),), good + bad),
+        ):
+            self.counters.setdefault((target, pod, labels), []).append((at, float(value)))
+
+    async def matrix(self, query, *, at):
+        if self.fails:
+            raise PrometheusError("connection refused")
+        (seconds,) = re.findall(r"\[(\d+)s\]", query)
+        self.asked.append(query)
+        return self.holds(query, since=at - int(seconds), until=at)
+
+    def holds(self, query, *, since, until):
+        wanted = "code" if query.startswith("sluice_requests_total") else "le"
+        return [
+            Series(
+                labels={
+                    "namespace": target.namespace,
+                    "sluice_model": target.model,
+                    "sluice_version": target.version,
+                    "pod": pod,
+                    **dict(labels),
+                },
+                samples=tuple(sample for sample in samples if since < sample[0] <= until),
+            )
+            for (target, pod, labels), samples in self.counters.items()
+            if (labels[0][0] == wanted and f'"{target.model}"' in query) or f"|{target.model}" in query
+        ]
+
+    def everything(self, targets, *, since, until):
+        answers = [self.holds(query, since=since, until=until) for query in queries(targets, seconds=1)]
+        return read_evidence(*answers, targets=targets, since=since)
+
+
+class OverError(Exception):
+    """The story has come to its end."""
+
+
+def follow(client, moments, *, watched):
+    """Samples at these moments, each with the target's evidence and whether Prometheus answered."""
+    samples, now = [], [moments[0][0]]
+    client.fails = moments[0][1]
+    left = list(moments[1:])
+
+    def answered():
+        samples.append((now[0], sampler.last))
+        if not left:
+            raise OverError
+        now[0], client.fails = left.pop(0)
+
+    sampler = Sampler(
+        client=client, interval=0, watched=lambda: watched(now[0]), answered=answered, clock=lambda: now[0]
+    )
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner, pytest.raises(OverError):
+        runner.run(sampler.run())
+    return samples
+
+
+TARGET = Target("default", "sms", "1.1.0")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    pods=st.lists(SCRAPES, min_size=1, max_size=3),
+    polls=st.lists(st.tuples(st.sampled_from([1.0, 5.0, 30.0, 300.0]), st.booleans()), min_size=2, max_size=20),
+)
+def test_what_grew_is_what_would_have_been_fetched(pods, polls):
+    client = Prometheus()
+    for number, scrapes in enumerate(pods):
+        at, good, bad = BEGAN + 0.05 + number / 10, 0, 0
+        for gap, more_good, more_bad, restarts in scrapes:
+            at += gap
+            good, bad = (0, 0) if restarts else (good + more_good, bad + more_bad)
+            client.scrape(TARGET, f"p{number}", at, good=good, bad=bad)
+    moments, at = [], BEGAN + 7
+    for gap, fails in polls:
+        at += gap
+        moments.append((at, fails))
+
+    for now, sample in follow(client, moments, watched=lambda _: {TARGET: 60.0}):
+        if sample.problem is not None:
+            assert sample.evidence == {}
+            continue
+        full = client.everything([TARGET], since=now - 120, until=now)[TARGET]
+        found = sample.evidence[TARGET]
+        assert found.errors.since == full.errors.since == now - 120
+        assert by_pod(found.errors) == by_pod(full.errors)
+        for edge, history in full.slower.items():
+            assert by_pod(found.slower[edge]) == by_pod(history)
+
+
+def by_pod(history):
+    return {pod.pod: pod.scrapes for pod in history.pods if pod.scrapes}
+
+
+def seconds(client):
+    return [int(re.findall(r"\[(\d+)s\]", query)[0]) for query in client.asked[::2]]
+
+
+def answers(count, *, every=5.0, fails=()):
+    return [(BEGAN + every * number, number in fails) for number in range(count)]
+
+
+def test_only_the_first_question_asks_for_everything():
+    client = Prometheus()
+    follow(client, answers(4), watched=lambda _: {TARGET: 60.0})
+
+    assert seconds(client) == [120, 20, 20, 20]
+
+
+def test_after_a_failure_the_question_reaches_back_to_what_is_known():
+    client = Prometheus()
+    follow(client, answers(6, fails=(2, 3)), watched=lambda _: {TARGET: 60.0})
+
+    assert seconds(client) == [120, 20, 30, 20]
+
+
+def test_nothing_is_asked_twice_after_an_hour_away():
+    client = Prometheus()
+    follow(client, [(BEGAN, False), (BEGAN + 3600, False)], watched=lambda _: {TARGET: 60.0})
+
+    assert seconds(client) == [120, 120]
+
+
+def test_a_new_version_is_asked_about_from_its_beginning_and_the_others_are_not():
+    client, late = Prometheus(), Target("default", "late", "1")
+    follow(client, answers(2), watched=lambda now: {TARGET: 60.0} | ({late: 60.0} if now > BEGAN else {}))
+    known, new = client.asked[2::2]
+
+    assert "late" not in known
+    assert known.endswith("[20s]")
+    assert "sms" not in new
+    assert new.endswith("[120s]")
+
+
+def test_a_window_that_grows_is_filled():
+    client = Prometheus()
+    follow(client, answers(2), watched=lambda now: {TARGET: 60.0 if now == BEGAN else 300.0})
+
+    assert seconds(client) == [120, 360]
+
+
+def test_a_clock_that_steps_back_begins_anew():
+    client = Prometheus()
+    follow(client, [(BEGAN, False), (BEGAN - 3600, False)], watched=lambda _: {TARGET: 60.0})
+
+    assert seconds(client) == [120, 120]
+
+
+def test_what_is_no_longer_watched_is_forgotten():
+    client, other = Prometheus(), Target("default", "other", "1")
+    watched = iter([{TARGET: 60.0}, {other: 60.0}, {TARGET: 60.0}])
+    samples = follow(client, answers(3), watched=lambda _: next(watched))
+
+    assert [set(sample.evidence) for _, sample in samples] == [{TARGET}, {other}, {TARGET}]
+    assert seconds(client) == [120, 120, 120]
