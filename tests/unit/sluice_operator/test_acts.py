@@ -7,7 +7,7 @@ import pytest
 from making import FAIL, NO_DATA, PASS, after, route, snapshot, spec, stable, status, version, weights
 
 from sluice_operator.api.action import Outcome, RolloutActionSpec
-from sluice_operator.api.modelversion import AppliedAct, Decision, Phase
+from sluice_operator.api.modelversion import Decision, HandledAct, Paused, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Plan
 from sluice_operator.rollout.settings import merge, settings_hash
@@ -349,12 +349,24 @@ def test_an_act_on_something_else_than_what_is_there_now_is_refused(changed, why
 
 def test_an_act_has_its_effect_once():
     one = act("Advance")
-    done = canary(acts=[AppliedAct(uid=one.uid, at=after(104))])
+    done = canary(acts=[HandledAct(uid=one.uid, outcome=Outcome.APPLIED, message="done", at=after(104))])
 
     plan = decide(rollout(one, candidate=done), after(105))
 
     assert came_of(plan, one)[0] is Outcome.APPLIED, "its own status was not written yet"
     assert weights(plan) == {"v1": 95, "v2": 5}
+
+
+def test_what_was_refused_stays_refused_although_its_own_status_cannot_be_seen_yet():
+    one = act("Resume")
+    told = decide(rollout(one), after(105))
+    assert came_of(told, one)[0] is Outcome.REFUSED
+
+    paused = told.statuses["v2"].model_copy(update={"paused": Paused(by="bob", reason="wait", at=after(106))})
+    again = decide(rollout(one, candidate=version("v2", created=10, now=paused, gates=PASS)), after(107))
+
+    assert came_of(again, one) == came_of(told, one)
+    assert again.statuses["v2"].phase is Phase.PAUSED
 
 
 def test_an_act_that_nobody_could_look_at_in_time_expires():
@@ -373,7 +385,9 @@ def test_where_admission_does_not_check_who_makes_them_acts_have_no_effect():
 
 
 def test_too_many_acts_in_a_short_time_are_refused():
-    many = [AppliedAct(uid=f"act-{number}", at=after(100)) for number in range(20)]
+    many = [
+        HandledAct(uid=f"act-{number}", outcome=Outcome.REFUSED, message="no", at=after(100)) for number in range(20)
+    ]
     one = act("Pause")
 
     assert "20 acts on this version" in refused(rollout(one, candidate=canary(acts=many)), one)

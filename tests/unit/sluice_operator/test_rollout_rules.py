@@ -63,7 +63,7 @@ class Rules:
         if old is None:
             return
         stable = self._stable()
-        by_act = {act.uid for act in new.acts} - {act.uid for act in old.acts}
+        by_act = applied(new) - applied(old)
         if (new.attempt or 1) != (old.attempt or 1):
             assert new.restoring or by_act, f"{name} began anew"
             assert not new.restoring or old.promoted_at is not None, f"{name} returns, and was never proven"
@@ -89,14 +89,14 @@ class Rules:
             self._held_and_passed(name, old)
 
     def _outcome(self, name: str, outcome: str) -> None:
-        """What is said of an act is true, and said once."""
+        """What is said of an act is true, and never something else later."""
         act = self._world.api.kind(ACTS)[(NAMESPACE, name)]
-        assert not act.get("status"), f"{name} was told {act.get('status')} before"
+        assert act.get("status", {}).get("outcome") in (None, outcome), f"{name} is told {outcome} now"
         said = self._world.statuses().get(act["spec"]["modelVersion"])
-        applied = {applied.uid for applied in said.acts} if said is not None else set()
+        effects = applied(said) if said is not None else set()
         marked = {mark.act for mark in read_route(self._world.api.kind(ROUTES).get(KEY)).marks}
         uid = act["metadata"]["uid"]
-        assert (outcome == Outcome.APPLIED) is (uid in applied | marked), f"{name} is told {outcome}"
+        assert (outcome == Outcome.APPLIED) is (uid in effects | marked), f"{name} is told {outcome}"
 
     def _held_and_passed(self, name: str, old: ModelVersionStatus) -> None:
         now = self._world.now()
@@ -157,7 +157,9 @@ class Rollouts(RuleBasedStateMachine):
     def somebody_acts(self, data: st.DataObject, action: Action, late: int) -> None:
         names = sorted(self.world.statuses())
         if names:
-            self.world.act(action, data.draw(st.sampled_from(names)), attempts_late=late)
+            newest_first = sorted(names, key=lambda name: -int(name[1:]))
+            on = data.draw(st.sampled_from([newest_first[0], *newest_first]))
+            self.world.act(action, on, attempts_late=late)
 
     @rule(data=st.data(), now=st.booleans())
     def somebody_deletes_a_version(self, data: st.DataObject, now: bool) -> None:
@@ -213,6 +215,10 @@ class Rollouts(RuleBasedStateMachine):
                 self.world.act("Resume", name)
         self.world.live_on(1000)
         ends_well(self.world)
+
+
+def applied(said: ModelVersionStatus) -> set[str]:
+    return {handled.uid for handled in said.acts if handled.outcome is Outcome.APPLIED}
 
 
 def ends_well(world: World) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from .action import Outcome
 from .base import ApiModel, LabelValue, Name, rules
 from .pod import EnvVar, Overlay, Resources, Short, Toleration
 from .settings import EffectiveRollout, RolloutSettings
@@ -231,11 +232,15 @@ class Paused(ApiModel):
     """Since when."""
 
 
-class AppliedAct(ApiModel):
-    """An act that had its effect."""
+class HandledAct(ApiModel):
+    """An act of which something came."""
 
     uid: Annotated[str, Field(max_length=64)]
     """The act's metadata.uid."""
+    outcome: Outcome
+    """What came of it."""
+    message: Annotated[str, Field(max_length=512)]
+    """The same as a sentence."""
     at: datetime
     """When."""
 
@@ -316,8 +321,8 @@ class ModelVersionStatus(ApiModel):
         list[Approval], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = []
     """Who agreed, in this attempt."""
-    acts: Annotated[list[AppliedAct], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})] = []
-    """The last acts that had their effect."""
+    acts: Annotated[list[HandledAct], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})] = []
+    """The last acts of which something came."""
     history: Annotated[list[Attempt], Field(max_length=10, json_schema_extra={"x-kubernetes-list-type": "atomic"})] = []
     """The last attempts before this one."""
     gates: Annotated[

@@ -1,7 +1,8 @@
 """What becomes of people's acts: each changes the status of the version it is about, or is refused with the reason.
 
 The decision is then made on the changed status as if it had been read, and the status that is written holds the act's
-effect and its uid together. An act that is found there, or in the route's mark, had its effect: it never has another.
+effect and its uid together. What came of an act is said of it again for ever after, also where its own status cannot
+be seen yet: one that is found there, or in the route's mark, had its effect, or was refused, and never has another.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..api.action import Action, Outcome, RolloutActionStatus
-from ..api.modelversion import AppliedAct, Approval, Decision, ModelVersionStatus, Paused, Phase
+from ..api.modelversion import Approval, Decision, HandledAct, ModelVersionStatus, Paused, Phase
 from ..api.settings import Approvals
 from .approvals import needed, outstanding
 from .returning import anew
@@ -54,39 +55,49 @@ def consider(snapshot: Snapshot, now: datetime) -> Considered:
     """Let all acts have their effect, the oldest first."""
     outcomes: dict[str, RolloutActionStatus] = {}
     for act in snapshot.acts:
-        try:
-            snapshot, message = _consider(snapshot, act, now)
-            outcome = Outcome.APPLIED
-        except RefusedError as refusal:
-            outcome, message = Outcome.REFUSED, str(refusal)
-            if now > act.created_at + EXPIRES:
-                outcome = Outcome.EXPIRED
-                message = f"nothing came of it within {EXPIRES.seconds // 60} minutes, so it has no effect any more"
-        outcomes[act.name] = RolloutActionStatus(outcome=outcome, message=message[:512], at=now)
+        snapshot, outcomes[act.name] = _consider(snapshot, act, now)
     return Considered(snapshot, outcomes)
 
 
-def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, str]:
-    if not snapshot.acts_admitted:
-        raise RefusedError("this installation does not check who makes an act, so none has an effect")
+def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, RolloutActionStatus]:
+    def said(outcome: Outcome, message: str) -> RolloutActionStatus:
+        return RolloutActionStatus(outcome=outcome, message=message[:512], at=now)
+
     version = next((v for v in snapshot.versions if v.name == act.spec.model_version), None)
     if version is None or version.uid != act.spec.uid:
-        raise RefusedError(f"there is no ModelVersion {act.spec.model_version} with the uid {act.spec.uid}")
-    known = {applied.uid for applied in version.status.acts} | {m.act for m in snapshot.route.marks}
-    if act.uid in known:
-        return snapshot, _DONE[act.spec.action]
+        missing = f"there is no ModelVersion {act.spec.model_version} with the uid {act.spec.uid}"
+        return snapshot, said(Outcome.REFUSED, missing)
+    before = next((handled for handled in version.status.acts if handled.uid == act.uid), None)
+    if before is not None:
+        return snapshot, RolloutActionStatus(outcome=before.outcome, message=before.message, at=before.at)
+    if any(mark.act == act.uid for mark in snapshot.route.marks):
+        return snapshot, said(Outcome.APPLIED, _DONE[act.spec.action])
     if now > act.created_at + EXPIRES:
-        raise RefusedError("expired")
-    _check_current(act, version)
-    about = _About(act=act, version=version, roles=assign(snapshot), now=now)
-    status = _EFFECTS[act.spec.action](about)
-    recent = [applied for applied in status.acts if now <= applied.at + EXPIRES]
+        minutes = EXPIRES.seconds // 60
+        late = f"nothing came of it within {minutes} minutes, so it has no effect any more"
+        return snapshot, said(Outcome.EXPIRED, late)
+    recent = [handled for handled in version.status.acts if now <= handled.at + EXPIRES]
     if len(recent) >= _REMEMBERED:
-        raise RefusedError(f"{_REMEMBERED} acts on this version within ten minutes: wait before the next")
-    acts = [*status.acts, AppliedAct(uid=act.uid, at=now)][-_REMEMBERED:]
-    changed = replace(version, status=status.model_copy(update={"acts": acts}))
+        many = f"{_REMEMBERED} acts on this version within ten minutes: wait before the next"
+        return snapshot, said(Outcome.REFUSED, many)
+    status, outcome, message = _effect(snapshot, act, version, now)
+    handled = HandledAct(uid=act.uid, outcome=outcome, message=message[:512], at=now)
+    status = status.model_copy(update={"acts": [*status.acts, handled][-_REMEMBERED:]})
+    changed = replace(version, status=status)
     versions = tuple(changed if v is version else v for v in snapshot.versions)
-    return replace(snapshot, versions=versions), _DONE[act.spec.action]
+    return replace(snapshot, versions=versions), said(outcome, message)
+
+
+def _effect(snapshot: Snapshot, act: Act, version: Version, now: datetime) -> tuple[ModelVersionStatus, Outcome, str]:
+    """The status of the version after an act, and what came of that."""
+    about = _About(act=act, version=version, roles=assign(snapshot), now=now)
+    try:
+        if not snapshot.acts_admitted:
+            raise RefusedError("this installation does not check who makes an act, so none has an effect")
+        _check_current(act, version)
+        return _EFFECTS[act.spec.action](about), Outcome.APPLIED, _DONE[act.spec.action]
+    except RefusedError as refusal:
+        return version.status, Outcome.REFUSED, str(refusal)
 
 
 _DONE = {
