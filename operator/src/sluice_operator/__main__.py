@@ -19,6 +19,10 @@ from .kube.lease import LeaseLostError
 
 log = logging.getLogger(__name__)
 
+_DEEPEST_JSON = 12_000
+"""The API server takes objects nested up to 10,000 levels, and one that cannot be read would hide all others. Reading
+them needs less than 2 MiB of the stack."""
+
 
 async def _run(settings: Settings) -> None:
     configuration = Configuration()
@@ -42,6 +46,7 @@ def main() -> None:
     except ValidationError as error:
         wrong = ", ".join(f"SLUICE_{str(e['loc'][0]).upper()} ({e['msg']})" for e in error.errors())
         sys.exit(f"sluice-operator: settings are missing or wrong: {wrong}")
+    sys.setrecursionlimit(_DEEPEST_JSON)
     gc.set_threshold(50_000, 20, 50)  # lists of thousands of objects come in pages, and none of it is garbage
     try:
         asyncio.run(_run(settings))

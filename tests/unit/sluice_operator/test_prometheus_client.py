@@ -15,7 +15,7 @@ from aiohttp import web
 from hack.testbed.certificates import Authority
 from sluice_operator.prometheus.access import Access, Trust
 from sluice_operator.prometheus.client import PrometheusClient, PrometheusError
-from sluice_operator.prometheus.predictor import Target
+from sluice_operator.prometheus.predictor import Question, Target
 from sluice_operator.prometheus.sampler import Sampler
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -314,6 +314,10 @@ class Recorded:
         return []
 
 
+def asks(seconds):
+    return Question(seconds=seconds, edges=frozenset())
+
+
 async def sampled(client, watched, *, answers):
     """Run a sampler for some answers; it is given back."""
     done = asyncio.Event()
@@ -351,7 +355,7 @@ async def test_nothing_is_asked_while_nothing_is_watched(looptime):
 @pytest.mark.parametrize("rollouts", [1, 40])
 async def test_two_questions_an_interval_however_many_rollouts(looptime, rollouts):
     client = Recorded()
-    watched = {Target("ns", f"m{n}", "1"): 60.0 for n in range(rollouts)}
+    watched = {Target("ns", f"m{n}", "1"): asks(60) for n in range(rollouts)}
     await sampled(client, watched, answers=4)
 
     assert len(client.asked) == 8
@@ -361,7 +365,7 @@ async def test_two_questions_an_interval_however_many_rollouts(looptime, rollout
 @pytest.mark.looptime
 async def test_the_longest_window_is_fetched_with_a_minute_before_it():
     client = Recorded()
-    sampler = await sampled(client, {Target("ns", "a", "1"): 60.0, Target("ns", "b", "1"): 300.0}, answers=1)
+    sampler = await sampled(client, {Target("ns", "a", "1"): asks(60), Target("ns", "b", "1"): asks(300)}, answers=1)
 
     assert all(query.endswith("[360s]") for query in client.asked)
     assert {seen.errors.since for seen in sampler.last.evidence.values()} == {640.0}
@@ -369,7 +373,7 @@ async def test_the_longest_window_is_fetched_with_a_minute_before_it():
 
 @pytest.mark.looptime
 async def test_without_an_answer_the_evidence_is_gone_and_the_reason_is_kept():
-    sampler = await sampled(Recorded(fails=True), {Target("ns", "a", "1"): 60.0}, answers=1)
+    sampler = await sampled(Recorded(fails=True), {Target("ns", "a", "1"): asks(60)}, answers=1)
 
     assert sampler.last.evidence == {}
     assert sampler.last.problem == "connection refused"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice_operator.prometheus.client import PrometheusError, Series
-from sluice_operator.prometheus.predictor import Target, queries, read_evidence
+from sluice_operator.prometheus.predictor import Question, Target, queries, read_evidence
 from sluice_operator.prometheus.sampler import Sampler
 
 BEGAN = 10_000.0
@@ -60,7 +60,7 @@ class Prometheus:
 
     def everything(self, targets, *, since, until):
         answers = [self.holds(query, since=since, until=until) for query in queries(targets, seconds=1)]
-        return read_evidence(*answers, targets=targets, since=since)
+        return read_evidence(*answers, targets=targets, edges={0.25}, since=since)
 
 
 class OverError(Exception):
@@ -90,6 +90,10 @@ def follow(client, moments, *, watched):
 TARGET = Target("default", "sms", "1.1.0")
 
 
+def asks(seconds, *edges):
+    return Question(seconds=seconds, edges=frozenset(edges))
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     pods=st.lists(SCRAPES, min_size=1, max_size=3),
@@ -108,7 +112,7 @@ def test_what_grew_is_what_would_have_been_fetched(pods, polls):
         at += gap
         moments.append((at, fails))
 
-    for now, sample in follow(client, moments, watched=lambda _: {TARGET: 60.0}):
+    for now, sample in follow(client, moments, watched=lambda _: {TARGET: asks(60, 0.25)}):
         if sample.problem is not None:
             assert sample.evidence == {}
             continue
@@ -134,28 +138,28 @@ def answers(count, *, every=5.0, fails=()):
 
 def test_only_the_first_question_asks_for_everything():
     client = Prometheus()
-    follow(client, answers(4), watched=lambda _: {TARGET: 60.0})
+    follow(client, answers(4), watched=lambda _: {TARGET: asks(60)})
 
     assert seconds(client) == [120, 20, 20, 20]
 
 
 def test_after_a_failure_the_question_reaches_back_to_what_is_known():
     client = Prometheus()
-    follow(client, answers(6, fails=(2, 3)), watched=lambda _: {TARGET: 60.0})
+    follow(client, answers(6, fails=(2, 3)), watched=lambda _: {TARGET: asks(60)})
 
     assert seconds(client) == [120, 20, 30, 20]
 
 
 def test_nothing_is_asked_twice_after_an_hour_away():
     client = Prometheus()
-    follow(client, [(BEGAN, False), (BEGAN + 3600, False)], watched=lambda _: {TARGET: 60.0})
+    follow(client, [(BEGAN, False), (BEGAN + 3600, False)], watched=lambda _: {TARGET: asks(60)})
 
     assert seconds(client) == [120, 120]
 
 
 def test_a_new_version_is_asked_about_from_its_beginning_and_the_others_are_not():
     client, late = Prometheus(), Target("default", "late", "1")
-    follow(client, answers(2), watched=lambda now: {TARGET: 60.0} | ({late: 60.0} if now > BEGAN else {}))
+    follow(client, answers(2), watched=lambda now: {TARGET: asks(60)} | ({late: asks(60)} if now > BEGAN else {}))
     known, new = client.asked[2::2]
 
     assert "late" not in known
@@ -166,22 +170,35 @@ def test_a_new_version_is_asked_about_from_its_beginning_and_the_others_are_not(
 
 def test_a_window_that_grows_is_filled():
     client = Prometheus()
-    follow(client, answers(2), watched=lambda now: {TARGET: 60.0 if now == BEGAN else 300.0})
+    follow(client, answers(2), watched=lambda now: {TARGET: asks(60 if now == BEGAN else 300)})
 
     assert seconds(client) == [120, 360]
 
 
 def test_a_clock_that_steps_back_begins_anew():
     client = Prometheus()
-    follow(client, [(BEGAN, False), (BEGAN - 3600, False)], watched=lambda _: {TARGET: 60.0})
+    follow(client, [(BEGAN, False), (BEGAN - 3600, False)], watched=lambda _: {TARGET: asks(60)})
 
     assert seconds(client) == [120, 120]
 
 
 def test_what_is_no_longer_watched_is_forgotten():
     client, other = Prometheus(), Target("default", "other", "1")
-    watched = iter([{TARGET: 60.0}, {other: 60.0}, {TARGET: 60.0}])
+    watched = iter([{TARGET: asks(60)}, {other: asks(60)}, {TARGET: asks(60)}])
     samples = follow(client, answers(3), watched=lambda _: next(watched))
 
     assert [set(sample.evidence) for _, sample in samples] == [{TARGET}, {other}, {TARGET}]
     assert seconds(client) == [120, 120, 120]
+
+
+def test_an_edge_that_nobody_asked_for_before_is_filled():
+    client, edges = Prometheus(), [(), (0.25,), (0.25,), (), (0.25,)]
+    for number in range(60):
+        client.scrape(TARGET, "p", BEGAN - 100.05 + 5 * number, good=100 * number, bad=number)
+    left = iter(edges)
+    samples = follow(client, answers(5), watched=lambda _: {TARGET: asks(60, *next(left))})
+
+    assert seconds(client) == [120, 120, 20, 20, 120]
+    for now, sample in (samples[1], samples[2], samples[4]):
+        full = client.everything([TARGET], since=now - 120, until=now)[TARGET]
+        assert by_pod(sample.evidence[TARGET].slower[0.25]) == by_pod(full.slower[0.25])

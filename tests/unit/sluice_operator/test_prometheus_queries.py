@@ -68,8 +68,8 @@ def series(samples, *, pod="p", target=TARGET, **labels):
     return Series(labels={**own, **labels}, samples=tuple(samples))
 
 
-def read(requests=(), buckets=(), targets=(TARGET,)):
-    return read_evidence(requests, buckets, targets=targets, since=SINCE)
+def read(requests=(), buckets=(), targets=(TARGET,), edges=frozenset({0.25, 0.5})):
+    return read_evidence(requests, buckets, targets=targets, edges=edges, since=SINCE)
 
 
 def scrapes(history):
@@ -122,6 +122,14 @@ def test_a_request_slower_than_an_edge_is_one_that_is_not_in_its_bucket():
     slower = found[TARGET].slower
     assert slower.keys() == {0.25, 0.5}
     assert scrapes(slower[0.25]) == {"p": [Scrape(5, 100, 30)]}
+    assert scrapes(slower[0.5]) == {"p": [Scrape(5, 100, 10)]}
+
+
+def test_of_an_edge_that_nobody_asked_for_only_its_being_there_is_told():
+    buckets = [series([(5, 70.0)], le="0.25"), series([(5, 90.0)], le="0.5"), series([(5, 100.0)], le="+Inf")]
+    slower = read(buckets=buckets, edges=frozenset({0.5}))[TARGET].slower
+
+    assert scrapes(slower[0.25]) == {}
     assert scrapes(slower[0.5]) == {"p": [Scrape(5, 100, 10)]}
 
 

@@ -6,7 +6,7 @@ from world import evidence
 
 from sluice_operator.api.modelversion import Phase, Verdict
 from sluice_operator.controller.watchlist import News, Watchlist
-from sluice_operator.prometheus.predictor import Target
+from sluice_operator.prometheus.predictor import Question, Target
 from sluice_operator.prometheus.sampler import Sample
 from sluice_operator.rollout.settings import merge
 
@@ -50,7 +50,7 @@ NOTHING = News(failing=(), others=())
 
 @pytest.mark.parametrize("phase", [Phase.CANARY, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.PROBATION])
 def test_versions_on_traffic_are_asked_about_as_far_back_as_their_gates_look(phase):
-    assert Scene("sms", phase=phase).list.watched() == {target("sms"): 60.0}
+    assert Scene("sms", phase=phase).list.watched() == {target("sms"): Question(seconds=60, edges=frozenset())}
 
 
 @pytest.mark.parametrize("phase", [Phase.STABLE, Phase.DEPLOYING, Phase.ROLLED_BACK, Phase.SUPERSEDED])

@@ -13,7 +13,7 @@ from ..api.gates import Gate
 from ..api.modelversion import Verdict
 from ..kube.gateway import Object
 from ..kube.reflector import Key, key_of
-from ..prometheus.predictor import Target
+from ..prometheus.predictor import Question, Target
 from ..prometheus.sampler import Sample
 from ..rollout.settings import merge
 from ..rollout.snapshot import ON_TRAFFIC
@@ -38,6 +38,7 @@ class _Watched:
     obj: Object
     target: Target
     gates: tuple[Gate, ...]
+    question: Question
     began: float | None
 
 
@@ -58,10 +59,10 @@ class Watchlist:
         self._read: dict[Key, _Watched] = {}
         self._told: dict[Target, _Told] = {}
 
-    def watched(self) -> Mapping[Target, float]:
-        """The versions whose gates are asked, and how far back each one's gates look at most, in seconds."""
+    def watched(self) -> Mapping[Target, Question]:
+        """The versions whose gates are asked, and what these want to know."""
         self._refresh()
-        return {one.target: max(gate.limit.window.total_seconds() for gate in one.gates) for one in self._read.values()}
+        return {one.target: one.question for one in self._read.values()}
 
     def news(self, sample: Sample, *, now: float) -> News:
         """The models to look at because of an answer; `now` is in Unix seconds."""
@@ -90,17 +91,24 @@ class Watchlist:
             key = key_of(obj)
             known = before.get(key)
             one = known if known is not None and known.obj is obj else _read(obj)
-            if one.gates:
+            if one is not None:
                 self._read[key] = one
 
 
-def _read(obj: Object) -> _Watched:
+def _read(obj: Object) -> _Watched | None:
+    """What is watched of a version; None where no gate asks."""
     status, spec = read_status(obj), obj.get("spec", {})
-    settings = status.effective_rollout or merge(None)
+    gates = (status.effective_rollout or merge(None)).analysis.gates
+    if not gates:
+        return None
     return _Watched(
         obj=obj,
         target=Target(obj["metadata"]["namespace"], str(spec.get("model")), str(spec.get("version"))),
-        gates=tuple(settings.analysis.gates),
+        gates=tuple(gates),
+        question=Question(
+            seconds=max(gate.limit.window.total_seconds() for gate in gates),
+            edges=frozenset(gate.slower_than.total_seconds() for gate in gates if gate.slower_than is not None),
+        ),
         began=status.step_started_at.timestamp() if status.step_started_at else None,
     )
 

@@ -6,7 +6,8 @@ Only live traffic is evidence.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ..analysis.counts import History, PodHistory, Scrape
@@ -24,6 +25,16 @@ class Target:
     namespace: str
     model: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the gates of a version want to know."""
+
+    seconds: float
+    """How far back they look at most."""
+    edges: frozenset[float]
+    """The edges of the latency histogram that they compare with, in seconds."""
 
 
 def queries(targets: Iterable[Target], *, seconds: int) -> tuple[str, str]:
@@ -48,15 +59,23 @@ def _matcher(label: str, values: Iterable[str]) -> str:
 
 
 def read_evidence(
-    requests: Iterable[Series], buckets: Iterable[Series], *, targets: Iterable[Target], since: float
+    requests: Iterable[Series],
+    buckets: Iterable[Series],
+    *,
+    targets: Iterable[Target],
+    edges: AbstractSet[float],
+    since: float,
 ) -> dict[Target, Evidence]:
-    """What Prometheus holds about each target; a target without series has empty histories."""
+    """What Prometheus holds about each target; a target without series has empty histories.
+
+    So have the edges of the latency histogram that nobody asked for: that they are there is all that is told of them.
+    """
     by_code = _by_pod(requests, "code")
-    by_edge = _by_pod(buckets, "le")
+    by_edge = _by_pod(buckets, "le", wanted=lambda edge: not _finite(edge) or float(edge) in edges)
     return {
         target: Evidence(
             errors=History(since=since, pods=_errors(by_code.get(target, {}))),
-            slower=_slower(by_edge.get(target, {}), since=since),
+            slower=_slower(by_edge.get(target, {}), wanted=edges, since=since),
         )
         for target in targets
     }
@@ -66,13 +85,22 @@ _Pods = dict[str, dict[str, dict[float, float]]]
 """pod → value of the label → time → sum of the counters."""
 
 
-def _by_pod(series: Iterable[Series], label: str) -> dict[Target, _Pods]:
+def _by_pod(
+    series: Iterable[Series], label: str, *, wanted: Callable[[str], bool] = lambda _: True
+) -> dict[Target, _Pods]:
+    """The samples by pod and value of a label; the values that are not wanted are there without samples."""
     out: dict[Target, _Pods] = {}
+    counts: dict[str, bool] = {}
     for one in series:
         labels = one.labels
         target = Target(labels.get("namespace", ""), labels.get("sluice_model", ""), labels.get("sluice_version", ""))
         pod = out.setdefault(target, {}).setdefault(labels.get("pod", ""), {})
-        sums = pod.setdefault(labels.get(label, ""), {})
+        told = labels.get(label, "")
+        sums = pod.setdefault(told, {})
+        if told not in counts:
+            counts[told] = wanted(told)
+        if not counts[told]:
+            continue
         for at, value in one.samples:
             if math.isfinite(value):
                 sums[at] = sums.get(at, 0.0) + value
@@ -96,10 +124,13 @@ def _errors(pods: _Pods) -> tuple[PodHistory, ...]:
     )
 
 
-def _slower(pods: _Pods, *, since: float) -> dict[float, History]:
+def _slower(pods: _Pods, *, wanted: AbstractSet[float], since: float) -> dict[float, History]:
     edges = sorted({float(edge) for pod in pods.values() for edge in pod if _finite(edge)})
     return {
-        edge: History(since=since, pods=tuple(_slower_than(pod, sums, edge) for pod, sums in pods.items()))
+        edge: History(
+            since=since,
+            pods=tuple(_slower_than(pod, sums, edge) for pod, sums in pods.items()) if edge in wanted else (),
+        )
         for edge in edges
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..analysis.gates import Evidence
 from .client import PrometheusClient, PrometheusError
 from .history import extended
-from .predictor import Target, queries, read_evidence
+from .predictor import Question, Target, queries, read_evidence
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Sampler:
         *,
         client: PrometheusClient,
         interval: float,
-        watched: Callable[[], Mapping[Target, float]],
+        watched: Callable[[], Mapping[Target, Question]],
         answered: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
@@ -49,7 +49,7 @@ class Sampler:
         Args:
             client: The Prometheus to ask.
             interval: Seconds between two samples.
-            watched: The targets to ask for now, each with the longest window of its gates in seconds.
+            watched: The targets to ask for now, and what to ask.
             answered: Called after every answer, and after every failure to get one.
             clock: The time in Unix seconds.
         """
@@ -61,6 +61,7 @@ class Sampler:
         self.last = Sample(at=clock(), evidence={})
         self._known: Mapping[Target, Evidence] = {}
         self._known_at = 0.0
+        self._known_edges: frozenset[float] = frozenset()
 
     async def run(self) -> None:
         """Sample for ever. Nothing is asked while nothing is watched."""
@@ -71,31 +72,36 @@ class Sampler:
                 self._answered()
             await asyncio.sleep(self._interval)
 
-    async def _sample(self, watched: Mapping[Target, float]) -> Sample:
+    async def _sample(self, watched: Mapping[Target, Question]) -> Sample:
         now = self._clock()
-        seconds = int(max(watched.values())) + _BEFORE_WINDOW
-        known = {target for target in watched if self._knows(target, since=now - seconds, now=now)}
+        seconds = int(max(question.seconds for question in watched.values())) + _BEFORE_WINDOW
+        edges = frozenset[float]().union(*(question.edges for question in watched.values()))
+        if now < self._known_at or not edges <= self._known_edges:
+            self._known = {}  # the future is not known, nor what was not asked for
+        known = {target for target in watched if self._knows(target, since=now - seconds)}
         again = min(seconds, int(now - self._known_at) + _OVERLAP)
         try:
             new, whole = await asyncio.gather(
-                self._ask(known, seconds=again, now=now),
-                self._ask(watched.keys() - known, seconds=seconds, now=now),
+                self._ask(known, edges=edges, seconds=again, now=now),
+                self._ask(watched.keys() - known, edges=edges, seconds=seconds, now=now),
             )
         except PrometheusError as error:
             log.warning("Prometheus does not answer: %s", error)
             return Sample(at=self._clock(), evidence={}, problem=str(error))
         longer = {target: extended(self._known[target], news, since=now - seconds) for target, news in new.items()}
-        self._known, self._known_at = {**longer, **whole}, now
+        self._known, self._known_at, self._known_edges = {**longer, **whole}, now, edges
         return Sample(at=self._clock(), evidence=self._known)
 
-    def _knows(self, target: Target, *, since: float, now: float) -> bool:
-        """Whether what is known of a target reaches back far enough, and up to a moment that is not yet to come."""
+    def _knows(self, target: Target, *, since: float) -> bool:
+        """Whether what is known of a target reaches back far enough."""
         known = self._known.get(target)
-        return known is not None and known.errors.since <= since and self._known_at <= now
+        return known is not None and known.errors.since <= since
 
-    async def _ask(self, targets: AbstractSet[Target], *, seconds: int, now: float) -> dict[Target, Evidence]:
+    async def _ask(
+        self, targets: AbstractSet[Target], *, edges: AbstractSet[float], seconds: int, now: float
+    ) -> dict[Target, Evidence]:
         if not targets:
             return {}
         requests, buckets = queries(targets, seconds=seconds)
         answers = await asyncio.gather(self._client.matrix(requests, at=now), self._client.matrix(buckets, at=now))
-        return read_evidence(*answers, targets=targets, since=now - seconds)
+        return read_evidence(*answers, targets=targets, edges=edges, since=now - seconds)
