@@ -1,0 +1,87 @@
+"""What others do to our objects, or make of theirs, on a real API server: it is put right, and harms nobody else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hack.testbed.client import INFERENCE_SERVICES, ROUTES, Kind, Object
+from tests.integration.operator.stage import LONG, SECONDS, Stage
+
+STOP = "serving.kserve.io/stop"
+
+
+async def comes_back(stage: Stage, look: Callable[[], Object], change: Object, *, of: Kind, name: str) -> None:
+    """Make a change by hand, and wait until what was there before is there again."""
+
+    def state() -> Any:
+        found = look()
+        return found["spec"], found["metadata"]["labels"], found["metadata"]["annotations"]
+
+    before, version = state(), look()["metadata"]["resourceVersion"]
+    await stage.client.patch(of, name, change)
+    reverted = await stage.observer.until(
+        lambda: look()["metadata"]["resourceVersion"] != version and state() == before, seconds=SECONDS
+    )
+    assert reverted, (before, state())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"predictor": {"canaryTrafficPercent": 10}}},
+        {"spec": {"predictor": {"minReplicas": 7, "hostNetwork": True, "model": {"image": "another"}}}},
+        {"metadata": {"annotations": {STOP: "true"}}},
+        {"metadata": {"labels": {"networking.kserve.io/visibility": None}}},
+    ],
+)
+async def test_an_inference_service_that_somebody_edits_is_put_right(stage: Stage, change: Object) -> None:
+    await stage.serves("sms", "1.0.0")
+    name = stage.observer.status("sms-1.0.0")["inferenceService"]
+
+    await comes_back(stage, lambda: stage.observer.services()[name], change, of=INFERENCE_SERVICES, name=name)
+
+    if "networking.kserve.io/visibility" not in change.get("metadata", {}).get("labels", {}):
+        event = await stage.until_event("sms-1.0.0", "EditReverted")
+        assert event["type"] == "Warning"
+
+
+@pytest.mark.parametrize(
+    "change", [{"spec": {"hostnames": ["else.where"]}}, {"metadata": {"annotations": {"sluice.dev/taken-back": "[ ]"}}}]
+)
+async def test_a_route_that_somebody_edits_is_written_anew(stage: Stage, change: Object) -> None:
+    await stage.serves("sms", "1.0.0")
+
+    await comes_back(stage, lambda: stage.observer.route("sms") or {}, change, of=ROUTES, name="sms")
+
+
+async def test_an_overlay_shapes_the_pods_and_is_written_once(stage: Stage) -> None:
+    overlay = {"terminationGracePeriodSeconds": 5, "model": {"readinessProbe": {"periodSeconds": 1}}}
+    await stage.apply("sms", "1.0.0", predictor={"overlay": overlay}, rollout=LONG)
+    await stage.reaches("sms-1.0.0", "Stable")
+
+    name = stage.observer.status("sms-1.0.0")["inferenceService"]
+    made = stage.observer.services()[name]
+    assert made["spec"]["predictor"]["terminationGracePeriodSeconds"] == 5
+    assert made["metadata"]["generation"] == 1
+
+
+@pytest.fixture
+def deep_documents() -> Iterator[None]:
+    """This process, too, must read what the API server holds."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(12_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("deep_documents")
+async def test_an_object_nested_deeper_than_anybody_reads_keeps_the_operator_from_nothing(stage: Stage) -> None:
+    deep: Object = {}
+    for _ in range(9_000):
+        deep = {"a": deep}
+    await stage.apply("deep", "1.0.0", predictor={"overlay": deep})
+    await stage.says("deep-1.0.0", "InvalidSpec: spec.predictor.overlay")
+
+    await stage.serves("sms", "1.0.0")
