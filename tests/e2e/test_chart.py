@@ -1,7 +1,9 @@
 """The chart on the real cluster: every object is one that the API server takes, and leaving it harms nobody."""
 
 import asyncio
+import contextlib
 import subprocess
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -25,6 +27,8 @@ EVERYTHING: dict[str, Any] = {
     "runtime": {"namespaces": ["default"]},
 }
 """All that needs no kinds of others: PodMonitor and PrometheusRule are the Prometheus operator's."""
+UPGRADE = ("upgrade", "sluice", "helm/sluice", "--reset-then-reuse-values", "--wait")
+ROLLOUT = yaml.safe_load((default_paths().checkout / "hack" / "demo" / "rollout.yaml").read_text())
 
 
 def run(program: str, *words: str, stdin: str = "") -> str:
@@ -61,17 +65,27 @@ def test_the_namespace_may_enforce_the_strictest_pod_security() -> None:
     run("kubectl", "label", "--dry-run=server", "--overwrite", "--warnings-as-errors", "namespace", NAMESPACE, level)
 
 
-async def test_uninstalling_leaves_models_serving_and_nothing_waiting(model: Model) -> None:
-    host = f"{model.name}.{model.cluster.namespace}.sluice.local"
-    target = Target(f"http://127.0.0.1:{GATEWAY_PORT}/v1/models/{model.name}:predict", host=host)
+async def test_an_upgrade_and_its_undoing_change_nothing_for_clients_or_for_a_rollout(model: Model) -> None:
     await model.apply("1.0.0")
     await model.reaches("1.0.0", "Stable")
-    assert await model.observer.until(lambda: model.observer.weight("1.0.0") == 100, within=30)
+
+    async with answered(model) as traffic:
+        await model.apply("1.1.0", rollout=ROLLOUT)
+        await model.reaches("1.1.0", "Canary")
+        await asyncio.to_thread(helm, *UPGRADE, "--set=operator.replicas=2")
+        await asyncio.to_thread(helm, "rollback", "sluice", "--wait")
+        await model.reaches("1.1.0", "Stable")
+        await traffic.more(50)
+
+    assert [answer for answer in traffic.answers if not answer.ok] == []
+
+
+async def test_uninstalling_leaves_models_serving_and_nothing_waiting(model: Model) -> None:
+    await model.apply("1.0.0")
+    await model.reaches("1.0.0", "Stable")
 
     try:
-        async with Traffic(target, (message.text for message in messages.stream(seed=1))) as traffic:
-            traffic.start()
-            await traffic.more(100)
+        async with answered(model) as traffic:
             await asyncio.to_thread(helm, "uninstall", "sluice", "--wait")
             # Would wait for ever on a finalizer whose operator is gone.
             name = model.version_name("1.0.0")
@@ -83,3 +97,15 @@ async def test_uninstalling_leaves_models_serving_and_nothing_waiting(model: Mod
         await asyncio.to_thread(prepare.prepare, [install], print)
     # The operator that comes back takes away what no version stands for any more.
     await prepare.clean(model.cluster, model.name)
+
+
+@contextlib.asynccontextmanager
+async def answered(model: Model) -> AsyncIterator[Traffic]:
+    """Clients of a model while the block runs, a hundred of their requests before it."""
+    host = f"{model.name}.{model.cluster.namespace}.sluice.local"
+    target = Target(f"http://127.0.0.1:{GATEWAY_PORT}/v1/models/{model.name}:predict", host=host)
+    assert await model.observer.until(lambda: model.observer.weight("1.0.0") == 100, within=30)
+    async with Traffic(target, (message.text for message in messages.stream(seed=1))) as traffic:
+        traffic.start()
+        await traffic.more(100)
+        yield traffic

@@ -60,6 +60,8 @@ async def _lists(gateway: Gateway, resource: Resource) -> str:
         await gateway.list(resource, {"limit": "1"})
     except ApiError as error:
         return str(error)
+    except RecursionError:
+        return "an object is nested too deeply to be read"
     return ""
 
 
