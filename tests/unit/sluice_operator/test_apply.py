@@ -267,6 +267,18 @@ def test_an_inference_service_on_its_way_out_is_left_alone_and_made_again():
     assert world.backend("v1") == backend
 
 
+@pytest.mark.parametrize(("going", "deleted"), [({}, 1), ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, 0)])
+def test_what_belongs_to_no_version_is_deleted_once(going, deleted):
+    world = one_version()
+    service = the_only(world, SERVICES)
+    annotations = {**service["metadata"]["annotations"], "sluice.dev/model-version": "gone"}
+    meta = {**service["metadata"], "name": "orphan", "annotations": annotations, **going}
+    world.api.put(SERVICES, {**service, "metadata": meta})
+    world.follow(*world.copies)
+
+    assert writes_of(world, world.reconcile) == [("delete", SERVICES)] * deleted
+
+
 def test_a_version_that_kserve_refuses_says_why_and_does_not_hold_up_the_others():
     world = one_version()
 

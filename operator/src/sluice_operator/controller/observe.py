@@ -77,6 +77,7 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
         service["metadata"]["name"]
         for service in copies.services.indexed(key)
         if (made_for := owner(service)) is not None
+        and "deletionTimestamp" not in service["metadata"]
         and (made_for not in names or (not invalid and service["metadata"]["name"] not in mine))
     ]
     return Snapshot(
