@@ -15,13 +15,10 @@ from pydantic import ValidationError
 from .controller import logs
 from .controller.manager import Manager
 from .controller.settings import Settings
+from .kube.gateway import DEEPEST_JSON
 from .kube.lease import LeaseLostError
 
 log = logging.getLogger(__name__)
-
-_DEEPEST_JSON = 12_000
-"""The API server takes objects nested up to 10,000 levels, and one that cannot be read would hide all others. Reading
-them needs less than 2 MiB of the stack."""
 
 
 async def _run(settings: Settings) -> None:
@@ -46,7 +43,7 @@ def main() -> None:
     except ValidationError as error:
         wrong = ", ".join(f"SLUICE_{str(e['loc'][0]).upper()} ({e['msg']})" for e in error.errors())
         sys.exit(f"sluice-operator: settings are missing or wrong: {wrong}")
-    sys.setrecursionlimit(_DEEPEST_JSON)
+    sys.setrecursionlimit(DEEPEST_JSON)
     gc.set_threshold(50_000, 20, 50)  # lists of thousands of objects come in pages, and none of it is garbage
     try:
         asyncio.run(_run(settings))

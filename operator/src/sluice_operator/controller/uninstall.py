@@ -16,7 +16,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 from ..kube.errors import ApiError, ConflictError, NotFoundError
-from ..kube.gateway import Gateway, Object, Resource
+from ..kube.gateway import DEEPEST_JSON, Gateway, Object, Resource
 from . import logs
 from .resources import FINALIZER, MODEL_VERSIONS, PODS
 
@@ -107,6 +107,7 @@ async def _run() -> int:
 def main() -> None:
     """Run in the hook's pod; the exit status is 1 when something would still wait for the operator."""
     logs.configure()
+    sys.setrecursionlimit(DEEPEST_JSON)
     try:
         released = asyncio.run(_run())
     except TimeoutError:

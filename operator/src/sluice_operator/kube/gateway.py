@@ -29,6 +29,9 @@ from .errors import ApiError, NotLeaderError, UnavailableError, api_error
 
 FIELD_MANAGER = "sluice"
 STATUS_FIELD_MANAGER = "sluice-status"
+DEEPEST_JSON = 12_000
+"""The recursion limit of every program of ours: the API server takes objects nested up to 10,000 levels, and one that
+cannot be read would hide all others. Reading them needs less than 2 MiB of the stack."""
 _WRITE_TIMEOUT = 5.0
 _READ_TIMEOUT = 30.0
 """Seconds for a read, with all its repetitions."""
