@@ -83,12 +83,17 @@ def _measure(console: Console, *, quick: bool) -> int:
             console.print(f"[red]{error}")
             return None
 
-    found.few = measure("rollbacks, a few rollouts at a time", parts.rollbacks(stage)) or ()
-    found.reconcile_p99_s = measure(f"{sizes.concurrent} rollouts at once", parts.reconcile_p99(stage))
-    found.failover_s = measure("the leader is killed", parts.failover(stage))
-    found.many_load, found.many = measure(f"{sizes.many} rollouts at once", parts.many_rollouts(stage)) or (None, ())
-    found.idle = measure(f"{sizes.idle} idle versions", parts.idle(stage))
-    _keep(console, found, path=OUTPUT / (f"{NAME}-quick.json" if quick else f"{NAME}.json"))
+    name = f"{NAME}-quick" if quick else NAME
+    try:
+        found.few = measure("rollbacks, a few rollouts at a time", parts.rollbacks(stage)) or ()
+        found.reconcile_p99_s = measure(f"{sizes.concurrent} rollouts at once", parts.reconcile_p99(stage))
+        found.failover_s = measure("the leader is killed", parts.failover(stage))
+        found.many = measure(f"{sizes.many} rollouts at once", parts.many_rollouts(stage, found.loaded)) or ()
+        found.idle = measure(f"{sizes.idle} idle versions", parts.idle(stage))
+    except KeyboardInterrupt:
+        _keep(console, found, path=OUTPUT / f"{name}-partial.json")
+        raise
+    _keep(console, found, path=OUTPUT / f"{name}.json")
     return 1 if found.failures else 0
 
 

@@ -36,6 +36,10 @@ class Found:
     failover_s: float | None = None
     failures: list[str] = field(default_factory=list)
 
+    def loaded(self, load: Load) -> None:
+        """Take note of what very many rollouts take."""
+        self.many_load = load
+
 
 def figures(found: Found) -> Figures:
     """Every figure; None for one that was not measured."""

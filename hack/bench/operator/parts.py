@@ -124,8 +124,11 @@ async def rollbacks(stage: Stage) -> list[Rollback]:
     return found
 
 
-async def many_rollouts(stage: Stage) -> tuple[Load, list[Rollback]]:
-    """Very many rollouts at once, sampled every 5 s: what they take, and how fast some of them are taken back."""
+async def many_rollouts(stage: Stage, loaded: Callable[[Load], None]) -> list[Rollback]:
+    """Very many rollouts at once, sampled every 5 s: how fast some of them are taken back.
+
+    What they take is told to `loaded` as soon as it is known.
+    """
     models = _models(stage.sizes.many)
     async with standing(stage.paths, stage.program, interval=5.0) as stand:
         await _all_serve(stand, models)
@@ -133,9 +136,9 @@ async def many_rollouts(stage: Stage) -> tuple[Load, list[Rollback]]:
         await _roll_out(stand, models, {**_USUAL, "analysis": _ANALYSIS})
         await stand.all_reach(models, CANDIDATE, "Canary", seconds=900)
         stage.announce(f"{len(models)} rollouts run")
-        load = await _measured(stand, stage.sizes.window_s)
+        loaded(await _measured(stand, stage.sizes.window_s))
         broken = random.Random(7).sample(models, stage.sizes.many_rollbacks)  # noqa: S311 - the same in every run
-        return load, await _break(stand, broken, of=len(models), pause=0.5)
+        return await _break(stand, broken, of=len(models), pause=0.5)
 
 
 async def idle(stage: Stage) -> Load:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.cluster.paths import Paths
+from hack.testbed.background import beside
 from hack.testbed.client import MODEL_VERSIONS, Client, connected
 from hack.testbed.controlplane import ADMINISTRATOR, OPERATOR, ControlPlane
 from hack.testbed.installation import install
@@ -67,7 +68,9 @@ class Stand:
             return not missing
 
         if not await self.observer.until(all_there, seconds=seconds):
-            raise BenchError(f"{missing[-1]} is not {phase} within {seconds:g} s: {self.observer.status(missing[-1])}")
+            status = self.observer.status(missing[-1])
+            said = f"{status.get('phase')}, {status.get('message')}"
+            raise BenchError(f"{missing[-1]} is not {phase} within {seconds:g} s: {said}")
 
 
 def named(model: str, version: str) -> str:
@@ -102,4 +105,5 @@ async def standing(paths: Paths, program: Path, *, interval: float) -> AsyncIter
         ]
         stack.enter_context(operators[0].running())
         stack.callback(operators[1].kill)
+        await stack.enter_async_context(beside(operators[0].kept(), operators[1].kept()))
         yield Stand(plane, client, prometheus, observer, *operators)
