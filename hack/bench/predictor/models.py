@@ -61,7 +61,7 @@ class Size:
 
 SIZES = {
     "minilm": Size(hidden=384, layers=6, heads=12, intermediate=1536, training_steps=240, reference_texts=2000),
-    "bert": Size(hidden=768, layers=12, heads=12, intermediate=3072, training_steps=0, reference_texts=200),
+    "bert": Size(hidden=768, layers=12, heads=12, intermediate=3072, training_steps=80, reference_texts=200),
 }
 
 

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from types import FrameType
+from typing import Any, cast
 
 import orjson
 import uvicorn
@@ -24,6 +25,40 @@ MAX_HEAD_BYTES = 64 << 10
 """What a client may send beside bodies before a request is complete: the parser itself keeps any header whole."""
 
 
+class JoinedWrites:
+    """A transport by which an answer's head leaves together with its body: one system call and one packet for both."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Write to `transport`; what is not followed by more is written in the next turn of the loop."""
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+        self._later: asyncio.Handle | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Hold the first piece back, and write the second one with it."""
+        if self._later is None:
+            self._held = data
+            self._later = self._loop.call_soon(self._flush)
+        else:
+            self._held += data
+            self._flush()
+
+    def close(self) -> None:
+        """Close when everything is written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+            self._transport.write(self._held)
+
+
 class Connection(HttpToolsProtocol):
     """A connection whose client must not keep the server waiting."""
 
@@ -32,7 +67,7 @@ class Connection(HttpToolsProtocol):
     _head_bytes_left = MAX_HEAD_BYTES
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:

@@ -35,6 +35,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.ready = True
+        self.full = False
         self.description = Description(engine="fake", precision="fp32", outputs=OUTPUTS, parameters=Parameters())
         self.parameters: Parameters | None = None
         self.seconds_left: float | None = None

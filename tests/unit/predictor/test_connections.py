@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 
 from sluice_predictor import connections
-from sluice_predictor.connections import Connection, HttpServer
+from sluice_predictor.connections import Connection, HttpServer, JoinedWrites
 
 BIG = 64 << 20
 REQUEST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi"
@@ -155,3 +155,43 @@ async def test_what_is_not_http_is_refused(connect: Connect) -> None:
     writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
 
     assert refusal(await end(reader)) == (400, "invalid_http")
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is written to it, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        self.writes.append(data)
+
+    def close(self) -> None:
+        self.writes.append(b"closed")
+
+
+async def test_an_answers_head_and_body_are_one_write() -> None:
+    wire = Wire()
+    joined = JoinedWrites(wire, asyncio.get_running_loop())
+
+    joined.write(b"head ")
+    assert wire.writes == []
+    joined.write(b"body")
+    assert wire.writes == [b"head body"]
+
+
+async def test_what_nothing_follows_is_written_in_the_next_turn() -> None:
+    wire = Wire()
+    joined = JoinedWrites(wire, asyncio.get_running_loop())
+
+    joined.write(b"a")
+    await asyncio.sleep(0)
+    assert wire.writes == [b"a"]
+    joined.write(b"b")
+    joined.write(b"c")
+    joined.write(b"d")
+    joined.close()
+    assert wire.writes == [b"a", b"bc", b"d", b"closed"]
+    await asyncio.sleep(0)
+    assert len(wire.writes) == 4

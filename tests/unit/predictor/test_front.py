@@ -79,6 +79,19 @@ async def test_an_inference_request_is_answered_and_counted_once(
     assert registry.get_sample_value("sluice_requests_in_flight") == 0
 
 
+@pytest.mark.parametrize("path", [V1, V2])
+async def test_a_full_queue_is_told_of_before_anybody_reads_what_is_asked(
+    client: httpx.AsyncClient, engine, path: str
+) -> None:
+    engine.full = True
+
+    response = await client.post(path, content=b"{not JSON", headers={"content-type": "application/json"})
+
+    assert (response.status_code, response.json()["code"]) == (503, "queue_full")
+    assert response.headers["retry-after"] == "1"
+    assert "connection" not in response.headers
+
+
 @pytest.mark.parametrize("text", ["full", "lost"])
 async def test_who_may_succeed_later_is_told_when(client: httpx.AsyncClient, text: str) -> None:
     response = await client.post(V1, json={"instances": [text]})

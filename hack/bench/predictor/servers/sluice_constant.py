@@ -20,6 +20,7 @@ class ConstantEngine:
     """Answers every text alike."""
 
     ready = True
+    full = False
     description = Description(
         engine="constant",
         precision="fp32",

@@ -62,6 +62,11 @@ class BatchQueue(Generic[Key]):
         """Return the number of texts that wait."""
         return self._texts
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another text."""
+        return self._texts >= self._max_texts
+
     def put(self, key: Key, texts: Sequence[str]) -> None:
         """Add a request of at least one text at the back.
 

@@ -74,6 +74,11 @@ class Engine:
         """Whether a request would be answered now."""
         return self._link is not None
 
+    @property
+    def full(self) -> bool:
+        """Whether the queue has no room for any request."""
+        return self._queue.full
+
     async def start(self, artifact: Artifact, *, verify_again: Verify) -> None:
         """Load a version that was just verified, and return when it is warm.
 

@@ -71,13 +71,20 @@ def invalid(field: str, problem: str, *, status: int = 400, code: str = "invalid
     return RequestError(status, code, f"{field}: {problem}", field=field)
 
 
+def queue_full() -> RequestError:
+    """Make the refusal of a request for which the queue has no room."""
+    return RequestError(
+        503, "queue_full", "too many texts are waiting already; try again later", retry_after=_RETRY_AFTER
+    )
+
+
 def refusal(error: Exception, request: InferenceRequest) -> RequestError:
     """Turn what the engine raised for a request into what its client is told."""
     match error:
         case InputError():
             return _input_refusal(error, request)
         case QueueFullError():
-            return RequestError(503, "queue_full", str(error), retry_after=_RETRY_AFTER)
+            return queue_full()
         case EngineLostError():
             return RequestError(503, "engine_lost", str(error), retry_after=_RETRY_AFTER)
         case DeadlineExceededError():

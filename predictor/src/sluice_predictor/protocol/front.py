@@ -152,7 +152,9 @@ class Front:
         content_type = header(headers, b"content-type")
         if target.protocol is Protocol.V1:
             _check_content_type(content_type, "application/json")
-            request = v1.decode(await self._bodies.read(headers, receive))
+            body = await self._bodies.read(headers, receive)
+            self._inference.check_room()
+            request = v1.decode(body)
             answers = await self._answer(request, call, receive)
             prediction_id = (b"x-prediction-id", call.prediction_id.encode())
             return Response(status=200, body=v1.encode(answers), headers=(prediction_id,))
@@ -161,8 +163,10 @@ class Front:
             _check_content_type(content_type, "application/json")
         else:
             _check_content_type(content_type, "application/json", "application/octet-stream")
+        body = await self._bodies.read(headers, receive)
+        self._inference.check_room()
         request = v2.decode(
-            await self._bodies.read(headers, receive),
+            body,
             outputs=self._inference.description.outputs,
             json_length=None if json_length is None else json_length.decode("latin-1"),
         )

@@ -16,7 +16,7 @@ from typing import Protocol, Self
 from sluice_predictor.events import Publisher, Record
 from sluice_predictor.metrics import Metrics, Traffic
 from sluice_predictor.metrics import Protocol as Wire
-from sluice_predictor.protocol.errors import refusal
+from sluice_predictor.protocol.errors import queue_full, refusal
 from sluice_predictor.protocol.ids import PredictionIds
 from sluice_predictor.protocol.request import InferenceRequest
 from sluice_predictor.tasks.base import Answer, Description, Parameters
@@ -36,6 +36,10 @@ class Engine(Protocol):
     @property
     def ready(self) -> bool:
         """Whether a request would be answered now."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no request has any room in the queue."""
 
     async def submit(self, texts: Sequence[str], *, parameters: Parameters, deadline: float | None) -> list[Answer]:
         """Answer the texts of one request, in order; `deadline` is a time of the event loop."""
@@ -114,6 +118,15 @@ class Inference:
     def counted(self, wire: Wire, call: Call) -> Counted:
         """Count the request that the context manager's block answers, and log it if that is wished."""
         return Counted(self._metrics, wire=wire, call=call, log_requests=self._log_requests)
+
+    def check_room(self) -> None:
+        """Refuse a request before anybody looks at what it asks: under overload that is most of the work.
+
+        Raises:
+            RequestError: no request would be taken now.
+        """
+        if self._engine.full:
+            raise queue_full()
 
     async def answer(self, request: InferenceRequest, call: Call) -> list[Answer]:
         """Answer a request's texts, in order.
