@@ -125,6 +125,19 @@ async def test_a_reconcile_that_cannot_be_cut_off_is_told_as_stuck():
         assert not scene.workers.stuck()
 
 
+async def test_a_thousand_models_with_nothing_to_write_leave_others_their_turns():
+    scene = Scene(None)
+    turns = 0
+    async with scene.at_work():
+        for number in range(1000):
+            scene.queue.add(("default", f"model-{number}"))
+        while len(scene.seen) < 1000:
+            await asyncio.sleep(0)
+            turns += 1
+
+    assert turns > 100
+
+
 async def test_work_under_way_is_finished_when_the_queue_closes_and_no_more_is_begun():
     async def slow():
         await asyncio.sleep(10)

@@ -54,6 +54,8 @@ class Workers:
             finally:
                 self._queue.done(key)
             self._metrics.reconciled(result)
+            # A reconcile that writes nothing never waits, and others must have their turn: the lease above all.
+            await asyncio.sleep(0)
 
     async def _once(self, key: Key) -> str:
         """One reconcile, and when to look again."""
