@@ -272,6 +272,19 @@ def test_a_version_that_its_policy_does_not_allow_does_not_begin_and_ends_nothin
     assert plan.statuses["v2"].phase is Phase.CANARY
 
 
+def test_while_the_policy_cannot_be_read_nothing_begins_and_what_has_begun_goes_on():
+    unreadable = Policy(name="team", spec=None)
+    running = under_way()
+    running = replace(running, status=running.status.model_copy(update={"effective_rollout": settings({})}))
+
+    fresh = decide(snapshot(stable(), version("v2", created=10), route=route(v1=100), policy=unreadable), after(20))
+    assert fresh.statuses["v2"].message == "PolicyViolation: the policy team cannot be read"
+    assert fresh.run == ("v1",)
+
+    on = decide(snapshot(stable(), running, route=route(v1=95, v2=5), policy=unreadable), after(106))
+    assert on.statuses["v2"].phase is Phase.CANARY
+
+
 def test_the_policy_is_named_and_frozen_with_the_settings():
     fields = {"models": ["sms"], "defaults": {"readyTimeout": "7m"}}
     policy = Policy(name="team", spec=RolloutPolicySpec.model_validate(fields))
@@ -324,3 +337,11 @@ def test_a_version_of_the_same_name_waits_until_the_deleted_one_is_gone():
     assert waits.run == ("v1",)
 
     assert decide(snapshot(stable(), again, route=route(v1=100)), after(80)).run == ("v1", "v2")
+
+
+def test_what_somebody_set_in_our_inference_service_is_told():
+    edited = stable(serving=backend("v1", refused="somebody set spec.canary in it"))
+
+    said = decide(snapshot(edited, route=route(v1=100)), after(20)).statuses["v1"]
+
+    assert "somebody set spec.canary in it" in said.conditions[0].message

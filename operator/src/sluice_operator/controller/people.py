@@ -13,14 +13,15 @@ from ..rollout.snapshot import Act, Policy
 
 
 def read_policy(objects: Iterable[Object], *, model: str) -> Policy | None:
-    """The policy that applies to a model: the oldest of its namespace that names it."""
+    """The policy that applies to a model: the oldest of its namespace that names it, or cannot be read."""
     for obj in sorted(objects, key=_age):
+        name = obj["metadata"]["name"]
         try:
             spec = RolloutPolicySpec.model_validate(obj["spec"])
         except ValidationError:
-            continue
+            return Policy(name=name, spec=None)
         if "deletionTimestamp" not in obj["metadata"] and spec.names(model):
-            return Policy(name=obj["metadata"]["name"], spec=spec)
+            return Policy(name=name, spec=spec)
     return None
 
 

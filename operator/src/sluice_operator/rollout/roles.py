@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..api.settings import OnNewVersion
-from .settings import Settled, restoring, settle
+from .settings import Settled, merge, restoring, settle
 from .snapshot import Snapshot, Version
 
 
@@ -77,8 +77,11 @@ def settled(version: Version, snapshot: Snapshot) -> Settled:
     """The settings of a version: those frozen when its attempt began, else those that it would begin with now."""
     if version.status.effective_rollout is not None:
         return Settled(version.status.effective_rollout)
-    policy = snapshot.policy.spec if snapshot.policy is not None else None
-    found = settle(version.spec.rollout, policy=policy, digest=version.spec.source.digest)
+    policy = snapshot.policy
+    if policy is not None and policy.spec is None:
+        return Settled(merge(version.spec.rollout), problem=f"the policy {policy.name} cannot be read")
+    spec = policy.spec if policy is not None else None
+    found = settle(version.spec.rollout, policy=spec, digest=version.spec.source.digest)
     return Settled(restoring(found.settings)) if version.status.restoring else found
 
 

@@ -134,7 +134,8 @@ class Policy:
     """The policy that applies to the model."""
 
     name: str
-    spec: RolloutPolicySpec
+    spec: RolloutPolicySpec | None
+    """None where the policy cannot be read: then nobody knows its floors, and nothing may begin."""
 
 
 @dataclass(frozen=True, slots=True)

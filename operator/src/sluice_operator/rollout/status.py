@@ -175,6 +175,9 @@ _NAMED_REASONS = ("NameTaken", "Duplicate", "StableUnavailable", "PolicyViolatio
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:
+    message = move.message
     if move.phase in (Phase.STABLE, Phase.DELETION_WAITING) and not ready and not version.backend.foreign:
-        return f"{move.message}, but is not ready: {version.backend.problem or 'no reason given'}"[:1024]
-    return move.message
+        message = f"{message}, but is not ready: {version.backend.problem or 'no reason given'}"
+    if version.backend.refused is not None:
+        message = f"{message}; {version.backend.refused}"
+    return message[:1024]
