@@ -15,10 +15,8 @@ def policy(name: str, *, minute: int = 0, **spec: Any) -> dict[str, Any]:
 
 def act(name: str, *, on: str = "v2", minute: int = 0, **fields: Any) -> dict[str, Any]:
     spec = {"modelVersion": on, "uid": "u", "action": "Pause", "reason": "r", "requestedBy": "ann"}
-    meta = {
-        "name": name, "namespace": "default", "uid": f"uid-{name}", "creationTimestamp": f"2026-01-01T12:{minute:02}:00Z"
-    }  # fmt: skip
-    return {"metadata": meta, "spec": spec, **fields}
+    meta = {"name": name, "namespace": "default", "uid": f"uid-{name}"}
+    return {"metadata": {**meta, "creationTimestamp": f"2026-01-01T12:{minute:02}:00Z"}, "spec": spec, **fields}
 
 
 def test_of_several_policies_that_name_a_model_the_oldest_applies():
