@@ -54,6 +54,7 @@ class Operator:
             "SLUICE_GATEWAY_NAMESPACE": GATEWAY["namespace"],
             "SLUICE_DOMAIN": "sluice.local",
             "SLUICE_NAMESPACE": RELEASE_NAMESPACE,
+            "SLUICE_ACTS_ADMITTED": "true",
             "SLUICE_POD_NAME": name,
         }
 

@@ -106,7 +106,7 @@ class Stage:
         assert await self.observer.until(has_them, seconds=SECONDS), self.observer.services()[service]
 
     async def act(self, name: str, action: str) -> None:
-        """Act on a version, and wait until it is said what came of it: no admission vouches for acts here."""
+        """Act on a version, and wait until it is said what came of it."""
         uid = self.observer.versions()[name]["metadata"]["uid"]
         spec = {"modelVersion": name, "uid": uid, "action": action, "reason": "a test", "requestedBy": ADMINISTRATOR}
         await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})

@@ -27,7 +27,7 @@ async def _a_life_with_everything_in_it(stage: Stage) -> None:
     await stage.scale("sms-1.1.0", 2)
     await stage.apply("sms", "1.2.0", rollout=LONG)
     await stage.has_weight("sms-1.2.0", 10)
-    await stage.act("sms-1.2.0", "Pause")
+    await stage.act("sms-1.2.0", "Resume")
     stage.world.break_pods("1.2.0", "out of memory")
     await stage.has_weight("sms-1.2.0", 0)
     stage.world.mend_pods("1.2.0")

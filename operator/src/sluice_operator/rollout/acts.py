@@ -191,6 +191,8 @@ def _forward(about: _About) -> ModelVersionStatus:
     """Go on without waiting for holds and gates. People who must agree are not passed over by this."""
     status = _candidate(about)
     settings, step = status.effective_rollout, status.step
+    if status.phase is Phase.PAUSED:
+        raise RefusedError("it is paused: Resume it first")
     if settings is None or step is None or status.phase not in (Phase.CANARY, Phase.AWAITING_APPROVAL, Phase.PROBATION):
         raise RefusedError(f"it has no traffic that could grow: it is {status.phase or 'not deployed yet'}")
     last = len(settings.steps)
