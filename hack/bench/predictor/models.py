@@ -1,9 +1,8 @@
 """Models of the usual sizes that every server loads from the same files, and what they answer in fp32.
 
-The smaller one is trained for some minutes on the reference example's messages: only then does comparing answers say
-what a precision does to a model that somebody serves. Random layers pass nearly the same on for every text, so that
-their answers hang on differences that no model in use depends on. The larger one is asked for speed alone, and its
-weights are random.
+Both are trained for some minutes on the reference example's messages: only then does comparing answers say what a
+precision does to a model that somebody serves. Random layers pass nearly the same on for every text, so that their
+answers hang on differences that no model in use depends on.
 
 `python -m hack.bench.predictor.models SIZE DIRECTORY` makes one: `model/`, `reference.json` and `calibration.txt`.
 """
@@ -42,26 +41,42 @@ TRAINING_SEED = 11
 TRAINING_MESSAGES = 4000
 TRAINING_BATCH = 24
 TRAINING_WINDOW = 4 * TRAINING_BATCH
-LEARNING_RATE = 4e-4
 WARM_UP_STEPS = 30
 BATCH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The shape of an encoder, for how many steps it is trained, and on how many texts its answers in fp32 are kept."""
+    """The shape of an encoder, how it is trained, and on how many texts its answers in fp32 are kept."""
 
     hidden: int
     layers: int
     heads: int
     intermediate: int
     training_steps: int
+    learning_rate: float
     reference_texts: int
 
 
 SIZES = {
-    "minilm": Size(hidden=384, layers=6, heads=12, intermediate=1536, training_steps=240, reference_texts=2000),
-    "bert": Size(hidden=768, layers=12, heads=12, intermediate=3072, training_steps=80, reference_texts=200),
+    "minilm": Size(
+        hidden=384,
+        layers=6,
+        heads=12,
+        intermediate=1536,
+        training_steps=240,
+        learning_rate=4e-4,
+        reference_texts=2000,
+    ),
+    "bert": Size(
+        hidden=768,
+        layers=12,
+        heads=12,
+        intermediate=3072,
+        training_steps=120,
+        learning_rate=1e-4,
+        reference_texts=200,
+    ),
 }
 
 
@@ -72,7 +87,7 @@ def make(name: str, directory: Path) -> None:
     messages = list(itertools.islice(stream(TRAINING_SEED), TRAINING_MESSAGES))
     tokenizer = _tokenizer(messages)
     network = _network(size)
-    _train(network, tokenizer, messages, steps=size.training_steps)
+    _train(network, tokenizer, messages, size)
     model = directory / "model"
     network.save_pretrained(model)
     tokenizer.save_pretrained(model)
@@ -111,8 +126,9 @@ def _network(size: Size) -> Any:
     return BertForSequenceClassification(config).eval()  # type: ignore[no-untyped-call]
 
 
-def _train(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, steps: int) -> None:
+def _train(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], size: Size) -> None:
     """Train for some steps; the learning rate rises at first, then falls to zero."""
+    steps = size.training_steps
     optimizer = torch.optim.AdamW(network.parameters())
     # Texts of like length together, so that little is padded; many lengths in turn, so that none is learnt last.
     windows = [messages[start : start + TRAINING_WINDOW] for start in range(0, len(messages), TRAINING_WINDOW)]
@@ -120,7 +136,7 @@ def _train(network: Any, tokenizer: PreTrainedTokenizerFast, messages: Sequence[
     rounds = itertools.cycle(itertools.chain.from_iterable(by_length))
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - step / steps)
+            group["lr"] = size.learning_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (1 - step / steps)
         batch = list(itertools.islice(rounds, TRAINING_BATCH))
         encoded = tokenizer([message.text for message in batch], padding=True, return_tensors="pt")
         wanted = torch.tensor([LABELS.index(message.label) for message in batch])

@@ -16,8 +16,8 @@ from tests.integration.predictor.conftest import free_port
 from tests.integration.predictor.memory import processes, resident
 from tests.integration.predictor.mixture import CLIENTS, DEADLINE_SECONDS, Client, Connections
 
-WARM_UP_SECONDS = 120.0
-"""By then every shape of batch has been seen, and what the allocators keep is theirs."""
+WARM_UP_SECONDS = 240.0
+"""By then each thread has seen every size of batch, also on a slow machine, and what the allocators keep is theirs."""
 SECONDS = 600.0
 """How long the mixture then goes on."""
 WINDOW_SECONDS = 60.0
