@@ -6,7 +6,7 @@ None of the operator's own code is used, so that a fault of it cannot hide itsel
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,15 @@ class Client:
             if error.status != 404:
                 raise
 
-    async def follow(self, kind: Kind, *, namespace: str = "default") -> AsyncIterator[tuple[str, Object]]:
+    async def first(self, kind: Kind, suits: Callable[[Object], bool], *, namespace: str = "default") -> Object:
+        """Wait, for ever, until an object of a collection suits."""
+        async with contextlib.aclosing(self.follow(kind, namespace=namespace)) as changes:
+            async for _, obj in changes:
+                if suits(obj):
+                    return obj
+        raise AssertionError("a collection is followed for ever")
+
+    async def follow(self, kind: Kind, *, namespace: str = "default") -> AsyncGenerator[tuple[str, Object], None]:
         """Every change of a collection as (ADDED, MODIFIED or DELETED, object), for ever.
 
         What is there comes first, as ADDED. After an outage it goes on where it was, so that no version is missed,
@@ -100,17 +108,18 @@ class Client:
                     for obj in found["items"]:
                         yield "ADDED", obj
                     version = found["metadata"]["resourceVersion"]
-                async for change, obj in self._watch(kind, namespace, version):
-                    version = obj["metadata"]["resourceVersion"]
-                    if change != "BOOKMARK":
-                        yield change, obj
+                async with contextlib.aclosing(self._watch(kind, namespace, version)) as changes:
+                    async for change, obj in changes:
+                        version = obj["metadata"]["resourceVersion"]
+                        if change != "BOOKMARK":
+                            yield change, obj
             except RefusedError as error:
                 version = "" if error.status == 410 else version
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _watch(self, kind: Kind, namespace: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+    async def _watch(self, kind: Kind, namespace: str, version: str) -> AsyncGenerator[tuple[str, Object], None]:
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version}
         limit = aiohttp.ClientTimeout(total=None)
         async with self._session.get(_path(kind, namespace), params=query, timeout=limit) as response:

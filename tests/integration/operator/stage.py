@@ -111,9 +111,7 @@ class Stage:
         spec = {"modelVersion": name, "uid": uid, "action": action, "reason": "a test", "requestedBy": ADMINISTRATOR}
         await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})
         async with asyncio.timeout(SECONDS):
-            async for _, act in self.client.follow(ROLLOUT_ACTIONS):
-                if act.get("status", {}).get("outcome"):
-                    return
+            await self.client.first(ROLLOUT_ACTIONS, lambda act: bool(act.get("status", {}).get("outcome")))
 
     async def says(self, name: str, words: str) -> None:
         """Wait until a version's message has these words."""
@@ -157,10 +155,8 @@ class Stage:
     async def until_event(self, name: str, reason: str) -> Object:
         """Wait until an Event of this reason tells of a version."""
         async with asyncio.timeout(SECONDS):
-            async for _, event in self.client.follow(EVENTS):
-                if (event["regarding"]["name"], event["reason"]) == (name, reason):
-                    return event
-        raise AssertionError("a watch ends only with its timeout")
+            wanted = (name, reason)
+            return await self.client.first(EVENTS, lambda e: (e["regarding"]["name"], e["reason"]) == wanted)
 
 
 @contextlib.asynccontextmanager

@@ -18,10 +18,10 @@ async def decide(stage: Stage, name: str, action: str, *, by: str = "ann", **fie
     made = f"{name}-{action.lower()}-{by}-{said['attempt']}"
     await stage.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": made}, "spec": {**spec, **seen, **step, **fields}})
     async with asyncio.timeout(SECONDS):
-        async for _, act in stage.client.follow(ROLLOUT_ACTIONS):
-            if act["metadata"]["name"] == made and act.get("status", {}).get("outcome"):
-                return dict(act["status"])
-    raise AssertionError("a watch ends only with its timeout")
+        act = await stage.client.first(
+            ROLLOUT_ACTIONS, lambda obj: obj["metadata"]["name"] == made and "outcome" in obj.get("status", {})
+        )
+        return dict(act["status"])
 
 
 async def test_a_candidate_waits_for_the_people_who_must_agree(stage: Stage) -> None:

@@ -76,10 +76,7 @@ async def finalizers(client: Client, name: str, *, namespace: str = "default") -
 
 async def until_scaled_down(client: Client) -> Object:
     async with asyncio.timeout(30):
-        async for _, obj in client.follow(DEPLOYMENTS, namespace=RELEASE_NAMESPACE):
-            if obj["spec"]["replicas"] == 0:
-                return obj
-    raise AssertionError("a watch ends only with its timeout")
+        return await client.first(DEPLOYMENTS, lambda obj: obj["spec"]["replicas"] == 0, namespace=RELEASE_NAMESPACE)
 
 
 def going(gateway: Gateway) -> "asyncio.Task[int]":

@@ -54,7 +54,8 @@ class Rules:
             said = statuses[name]
             assert self._seen_ready(backend), f"{name} is not ready and gets {weight}"
             assert f"uid-{name}" not in marked, f"{name} was taken back and gets {weight}"
-            assert said.phase not in ENDED, f"{name} is {said.phase} and gets {weight}"
+            kept = weight <= before.weights.get(backend, 0) and not self._answers(stable)
+            assert said.phase not in ENDED or kept, f"{name} is {said.phase} and gets {weight}"
             if stable is not None and not said.restoring and weight > before.weights.get(backend, 0):
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
 
@@ -120,6 +121,11 @@ class Rules:
     def _owner(self, backend: str) -> str:
         service = self._world.api.kind(SERVICES).get((NAMESPACE, backend))
         return service["metadata"]["annotations"][OWNER_ANNOTATION] if service else backend
+
+    def _answers(self, version: str | None) -> bool:
+        """Whether a version, as the operator sees it, has pods that could take over."""
+        backend = self._world.backend(version) if version is not None else None
+        return backend is not None and self._seen_ready(backend)
 
     def _seen_ready(self, backend: str) -> bool:
         service = self._world.copies[SERVICES].get((NAMESPACE, backend))

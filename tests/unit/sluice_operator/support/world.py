@@ -213,9 +213,9 @@ class World:
         route = self.api.kind(ROUTES).get(KEY)
         if route is None:
             return
-        (rule,) = route["spec"]["rules"]
+        *previews, rule = route["spec"]["rules"]
         first, *others = rule["backendRefs"]
-        rules = [{**rule, "backendRefs": [{**first, "weight": weight}, *others]}]
+        rules = [*previews, {**rule, "backendRefs": [{**first, "weight": weight}, *others]}]
         meta = {**route["metadata"], "generation": route["metadata"]["generation"] + 1}
         self.api.put(ROUTES, {**route, "metadata": meta, "spec": {**route["spec"], "rules": rules}})
 
