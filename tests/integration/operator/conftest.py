@@ -1,7 +1,9 @@
 """The operator as a process of its own against a real API server and etcd, in a world that is played."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import gc
+import warnings
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,13 @@ async def stage(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[St
     """A stage of the test's own, with an operator at work."""
     async with staged(control_plane, tmp_path) as made:
         yield made
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """Collect what aiohttp leaves behind when connecting is cancelled, before it is laid at another test's door."""
+    result = yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    return result

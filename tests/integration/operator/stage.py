@@ -120,6 +120,16 @@ class Stage:
         )
         assert said, self.observer.status(name)
 
+    async def comes_to_rest(self, name: str) -> int:
+        """Wait until a version has the weight that it was last given; returns that."""
+
+        def rests() -> bool:
+            said = self.observer.status(name)
+            return bool(said.get("desiredWeight") == said.get("weight") == self.observer.weight(name))
+
+        assert await self.observer.until(rests, seconds=SECONDS), self.observer.status(name)
+        return self.observer.weight(name)
+
     async def gate_is(self, name: str, verdict: str) -> None:
         """Wait until the first gate of a version says this."""
 
