@@ -102,7 +102,8 @@ async def _serve_engine(settings: Settings, artifact: Artifact, engine: Engine, 
         request_seconds=settings.request_timeout,
         log_requests=settings.log_requests,
     )
-    front = Front(make_application(VersionModel(identity.model, engine), http_port=settings.http_port), inference)
+    application = make_application(VersionModel(identity.model, engine), http_port=settings.http_port)
+    front = Front(application, inference, calibration=artifact.manifest.calibration)
     listener = _listen(settings.http_port)
     grpc = None if settings.grpc_port is None else await _serve_grpc(inference, port=settings.grpc_port)
 

@@ -7,9 +7,11 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from sluice_predictor.artifact import Calibration, Example
 from sluice_predictor.protocol.front import Front
 from sluice_predictor.protocol.http import Message, Receive, Scope, Send
 from sluice_predictor.protocol.inference import Inference
+from sluice_predictor.protocol.metadata import MAX_CALIBRATION_BYTES
 from sluice_predictor.protocol.request import MAX_BODY_BYTES
 from sluice_predictor.tasks.base import Parameters
 
@@ -174,6 +176,58 @@ async def test_metadata_names_the_version_and_its_tensors(client: httpx.AsyncCli
     assert model["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     assert [tensor["name"] for tensor in model["outputs"]] == ["label", "score", "entities"]
     assert counted() == {}
+
+
+DIRECTLY = {"x-sluice-traffic": "synthetic"}
+CALIBRATION = "/v2/models/sms/calibration"
+
+
+def calibrated(inference: Inference, *examples: Example) -> httpx.AsyncClient:
+    front = Front(kserve, inference, calibration=Calibration(tolerance=0.1, examples=list(examples)))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://predictor")
+
+
+async def test_who_asks_a_pod_directly_is_told_by_which_answers_the_version_is_known(
+    inference: Inference, counted
+) -> None:
+    async with calibrated(inference, Example(instance="a", prediction={"label": "debit"})) as client:
+        response = await client.get(CALIBRATION, headers=DIRECTLY)
+
+    assert response.json() == {
+        "model_name": "sms",
+        "model_version": "1.0.0",
+        "digest": "sha256:00",
+        "tolerance": 0.1,
+        "examples": [{"instance": "a", "prediction": {"label": "debit"}}],
+    }
+    assert counted() == {}
+
+
+async def test_a_version_without_a_calibration_still_says_which_it_is(client: httpx.AsyncClient) -> None:
+    told = (await client.get(CALIBRATION, headers=DIRECTLY)).json()
+
+    assert (told["digest"], told["examples"]) == ("sha256:00", [])
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"x-sluice-traffic": "live"}, {**DIRECTLY, "x-sluice-version": "1.0.0"}], ids=str
+)
+async def test_what_a_version_was_calibrated_with_is_not_for_clients_that_come_by_the_route(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    response = await client.get(CALIBRATION, headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (404, "unknown_path")
+
+
+async def test_of_a_large_calibration_only_the_first_examples_are_told(inference: Inference) -> None:
+    large = [Example(instance="a", prediction={"place": place, "values": [0.5] * 50_000}) for place in range(4)]
+
+    async with calibrated(inference, *large) as client:
+        response = await client.get(CALIBRATION, headers=DIRECTLY)
+
+    assert [example["prediction"]["place"] for example in response.json()["examples"]] == [0, 1]
+    assert len(response.content) < MAX_CALIBRATION_BYTES + 1000
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from sluice_predictor.artifact import Calibration
 from sluice_predictor.metrics import Protocol, Traffic
 from sluice_predictor.protocol import v1, v2
 from sluice_predictor.protocol.bodies import BodyReader
@@ -34,7 +35,7 @@ from sluice_predictor.protocol.http import (
     valid_request_id,
 )
 from sluice_predictor.protocol.inference import Call, Inference
-from sluice_predictor.protocol.metadata import model_metadata, server_metadata
+from sluice_predictor.protocol.metadata import calibration_metadata, model_metadata, server_metadata
 from sluice_predictor.protocol.request import InferenceRequest
 from sluice_predictor.tasks.base import Answer
 
@@ -44,12 +45,20 @@ _BODY_SECONDS = 10.0
 class Front:
     """An ASGI application in front of KServe's."""
 
-    def __init__(self, app: App, inference: Inference, *, body_seconds: float = _BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: App,
+        inference: Inference,
+        *,
+        calibration: Calibration | None = None,
+        body_seconds: float = _BODY_SECONDS,
+    ) -> None:
         """Stand in front of `app`.
 
         Args:
             app: answers liveness and metrics, and says ready where we do not say otherwise.
             inference: answers everything else.
+            calibration: what the version was made to answer, for who asks before it has traffic.
             body_seconds: longest time that a request's body may take to arrive.
         """
         self._app = app
@@ -59,6 +68,8 @@ class Front:
         self._version_header = (b"x-model-version", inference.identity.version.encode())
         self._ready_paths = {"/v2/health/ready", f"/v1/models/{model}", f"/v2/models/{model}/ready"}
         self._model_path = f"/v2/models/{model}"
+        self._calibration_path = f"{self._model_path}/calibration"
+        self._calibration = calibration_metadata(inference.identity, calibration)
         self._open_paths = {
             "/",
             "/metrics",
@@ -67,6 +78,7 @@ class Front:
             "/v2/health/live",
             "/v2/models",
             self._model_path,
+            self._calibration_path,
             *self._ready_paths,
         }
 
@@ -81,7 +93,7 @@ class Front:
             await self._infer(target, scope, headers, receive, send, request_id)
             return
         try:
-            response = self._describe(scope)
+            response = self._describe(scope, headers)
         except RequestError as error:
             response = Response.refusal(error, request_id=request_id or self._inference.new_id())
         if response is None:
@@ -89,10 +101,10 @@ class Front:
         else:
             await response.send(send, receive, *self._stamps(request_id))
 
-    def _describe(self, scope: Scope) -> Response | None:
+    def _describe(self, scope: Scope, headers: Headers) -> Response | None:
         """Answer metadata and what is no path of ours; None for what KServe answers."""
         path = scope["path"]
-        if path not in self._open_paths:
+        if path not in self._open_paths or (path == self._calibration_path and not _asked_alone(headers)):
             raise RequestError(404, "unknown_path", f"no such path: {path[:200]}")
         if scope["method"] != "GET":
             problem = f"{scope['method'][:20]}: only GET is answered here"
@@ -104,6 +116,8 @@ class Front:
             return Response(status=200, body=orjson.dumps(server_metadata()))
         if path == self._model_path:
             return Response(status=200, body=orjson.dumps(model_metadata(self._inference)))
+        if path == self._calibration_path:
+            return Response(status=200, body=self._calibration)
         return None
 
     def _stamps(self, request_id: str | None) -> list[Header]:
@@ -209,3 +223,11 @@ def _check_content_type(value: str, *accepted: str) -> None:
     if media_type and media_type not in accepted:
         problem = f"content-type: expected {' or '.join(accepted)}, got {media_type[:100]}"
         raise RequestError(415, "unsupported_content_type", problem, field="content-type")
+
+
+def _asked_alone(headers: Headers) -> bool:
+    """Whether a request came to this server directly: what a version was calibrated with is not for its clients.
+
+    The route takes the traffic header from them, and gives it only to those who ask for a version by its own header.
+    """
+    return Traffic.of(header(headers, b"x-sluice-traffic")) is Traffic.SYNTHETIC and b"x-sluice-version" not in headers
