@@ -329,9 +329,9 @@ def test_what_was_not_made_for_the_version_is_foreign(annotations):
     assert not read(found, pod()).ready
 
 
-def waiting(reason, message=None, *, said=None):
-    last = {"terminated": {"exitCode": 1, "message": said}} if said else {}
-    return {"state": {"waiting": {"reason": reason, "message": message}}, "lastState": last}
+def waiting(why, message=None, *, said=None, code=1, reason="Error"):
+    last = {"terminated": {"exitCode": code, "reason": reason, "message": said}} if said else {}
+    return {"state": {"waiting": {"reason": why, "message": message}}, "lastState": last}
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,22 @@ def waiting(reason, message=None, *, said=None):
             "CrashLoopBackOff: digest is not sha256:aaa",
         ),
         (waiting("CrashLoopBackOff", "back-off 5m0s restarting"), "CrashLoopBackOff: back-off 5m0s restarting"),
-        ({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}, "OOMKilled"),
+        (
+            {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}},
+            "OOMKilled: it needed more memory than its limit allows",
+        ),
+        (
+            waiting("CrashLoopBackOff", "back-off 5m0s restarting", said="so far so good", reason="OOMKilled"),
+            "CrashLoopBackOff: it needed more memory than its limit allows",
+        ),
+        (
+            waiting("CrashLoopBackOff", "back-off 5m0s restarting", said="so far so good", code=137),
+            "CrashLoopBackOff: it was ended by signal 9",
+        ),
+        (
+            {"state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1, "message": "no model"}}},
+            "restarted: no model",
+        ),
         (waiting("ContainerCreating"), "its pods are starting"),
         ({"state": {"running": {}}}, "its pods are starting"),
     ],

@@ -16,6 +16,8 @@ _POD_SELECTED_BY = "app"
 _ENDED = ("Succeeded", "Failed")
 _LONGEST = 400
 _QUIET_WAITS = ("ContainerCreating", "PodInitializing")
+_SIGNALLED = 128
+"""An exit code above it is that of a process that a signal ended."""
 
 Object = Mapping[str, Any]
 
@@ -101,19 +103,25 @@ def _pod_problem(pod: Object) -> str | None:
 
 
 def _container_problem(container: Object) -> str | None:
-    waiting = container.get("state", {}).get("waiting", {})
+    state = container.get("state", {})
+    waiting, ended = state.get("waiting", {}), state.get("terminated", {})
+    before = _why_ended(container.get("lastState", {}).get("terminated", {}))
     if waiting and waiting.get("reason") not in _QUIET_WAITS:
-        said = _first(_termination(container), waiting.get("message"))
-        return _joined(waiting.get("reason"), said)
-    ended = container.get("state", {}).get("terminated", {})
-    if ended and ended.get("exitCode"):
-        return _joined(ended.get("reason"), ended.get("message"))
-    return None
+        # Why it ended says more than kubelet's 'back-off restarting'.
+        return _joined(waiting.get("reason"), before or waiting.get("message"))
+    if ended.get("exitCode"):
+        return _joined(ended.get("reason"), _why_ended(ended))
+    return _joined("restarted", before) if before and not container.get("ready") else None
 
 
-def _termination(container: Object) -> str | None:
-    """What the container said when it last ended: better than kubelet's 'back-off restarting'."""
-    message = container.get("lastState", {}).get("terminated", {}).get("message")
+def _why_ended(ended: Object) -> str | None:
+    """Why a container ended: what it said last, unless it was ended from outside and could not say."""
+    if ended.get("reason") == "OOMKilled":
+        return "it needed more memory than its limit allows"
+    code = ended.get("exitCode")
+    if isinstance(code, int) and code > _SIGNALLED:
+        return f"it was ended by signal {code - _SIGNALLED}"
+    message = ended.get("message")
     return message if isinstance(message, str) else None
 
 
@@ -127,10 +135,6 @@ def _joined(reason: str | None, message: str | None) -> str:
     return ": ".join(part.strip() for part in (reason, message) if part)
 
 
-def _first(*words: str | None) -> str | None:
-    return next(filter(None, words), None)
-
-
 def by_backend(pods: Iterable[Object]) -> Mapping[str, Sequence[Object]]:
     """Pods grouped by the InferenceService they belong to."""
     out: dict[str, list[Object]] = {}
@@ -139,3 +143,8 @@ def by_backend(pods: Iterable[Object]) -> Mapping[str, Sequence[Object]]:
         if name is not None:
             out.setdefault(name, []).append(pod)
     return out
+
+
+def answering(backend: str, pods: Iterable[Object]) -> Iterable[Object]:
+    """Those of some pods that answer now what is sent to a version's Service."""
+    return (pod for pod in pods if pod_backend(pod) == backend and _counts(pod, backend) and _pod_ready(pod))
