@@ -8,7 +8,7 @@ from tests.integration.operator.stage import ROLLOUT, SECONDS, Stage
 
 async def until_up_is(stage: Stage, wanted: float) -> None:
     async with asyncio.timeout(SECONDS):
-        while stage.operator.metrics().get("sluice_prometheus_up") != wanted:  # noqa: ASYNC110 - another process's
+        while stage.operator.metrics().get('sluice_prometheus_up{for_namespace=""}') != wanted:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.1)
 
 

@@ -189,16 +189,16 @@ class Failing:
         self.lists = self.watches = 0
         self._watch_error, self._list_error = watch_error, list_error
 
-    async def list(self, resource, query):
-        del resource, query
+    async def list(self, resource, query, *, namespace):
+        del resource, query, namespace
         self.lists += 1
         if self._list_error is not None:
             raise self._list_error
         return {"metadata": {"resourceVersion": "1"}, "items": []}
 
     @asynccontextmanager
-    async def watch(self, resource, query, *, idle):
-        del resource, query, idle
+    async def watch(self, resource, query, *, idle, namespace):
+        del resource, query, idle, namespace
         self.watches += 1
         if self._watch_error is not None:
             raise self._watch_error

@@ -1,18 +1,19 @@
 """The route of a model says who gets what and who was taken back, and is read back only once it is in force."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from making import MODEL, NAMESPACE, after
 
+from sluice_operator.rollout.address import Address
 from sluice_operator.rollout.plan import Preview, RouteTable
 from sluice_operator.rollout.snapshot import Mark, Route
-from sluice_operator.routing.httproute import MARKS_ANNOTATION, Gateway, RouteSettings, read_route, render_route
+from sluice_operator.routing.httproute import ADDRESSES_ANNOTATION, MARKS_ANNOTATION, read_route, render_route
 
-GATEWAY = Gateway(name="contour", namespace="projectcontour", domain="sluice.local")
-SETTINGS = GATEWAY.settings(model=MODEL, namespace=NAMESPACE)
+ADDRESS = Address("sms.default.sluice.local", "contour", "projectcontour")
 VERSIONS = {"a": "1.0.0", "b": "1.1.0"}
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True)
 MARKS = st.builds(
@@ -33,8 +34,9 @@ TABLES = st.builds(
 PREVIEWS = st.builds(Preview, header=NAMES, value=st.text(min_size=1, max_size=20), backend=NAMES)
 
 
-def rendered(table, settings=SETTINGS):
-    return render_route(model=MODEL, namespace=NAMESPACE, table=table, settings=settings, versions=VERSIONS)
+def rendered(table, *addresses, versions=VERSIONS):
+    reached = replace(table, addresses=addresses or (ADDRESS,))
+    return render_route(model=MODEL, namespace=NAMESPACE, table=reached, versions=versions)
 
 
 def live(*parents, generation=2, table=None):
@@ -73,13 +75,73 @@ def test_clients_use_one_host_name_and_cannot_pass_for_other_traffic():
     ]
 
 
-def test_a_model_may_have_a_host_name_and_a_gateway_of_its_own():
-    settings = RouteSettings(hostname="sms.example.com", gateway_name="edge", gateway_namespace="infra")
+ALL = RouteTable(weights=(("a", 100),))
+EDGE = Address("sms.example.com", "edge", "infra")
 
-    made = rendered(RouteTable(weights=(("a", 100),)), settings)["spec"]
+
+def test_a_model_may_have_a_host_name_and_a_gateway_of_its_own():
+    made = rendered(ALL, EDGE)["spec"]
 
     assert made["hostnames"] == ["sms.example.com"]
     assert [(ref["name"], ref["namespace"]) for ref in made["parentRefs"]] == [("edge", "infra")]
+
+
+def test_a_former_address_goes_on_beside_the_present_one():
+    former = replace(ADDRESS, until=after(60))
+    made = rendered(ALL, EDGE, former, replace(EDGE, hostname="old.example.com", until=after(30)))
+
+    assert made["spec"]["hostnames"] == ["sms.example.com", "sms.default.sluice.local", "old.example.com"]
+    assert [ref["name"] for ref in made["spec"]["parentRefs"]] == ["edge", "contour"], "each Gateway once"
+
+
+ADDRESSES = st.lists(
+    st.builds(
+        Address,
+        hostname=st.sampled_from(["a.example.com", "b.example.com", "c"]),
+        gateway=NAMES,
+        gateway_namespace=NAMES,
+        until=st.none() | st.integers(0, 10**6).map(after),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(ADDRESSES)
+def test_addresses_are_read_back_as_they_were_written(addresses):
+    seen = read_route(json.loads(json.dumps(rendered(ALL, *addresses))))
+
+    assert seen.addresses == tuple(addresses)
+
+
+def test_what_somebody_makes_of_the_host_names_is_no_address():
+    made = rendered(ALL)
+    made["spec"]["hostnames"] = ["else.where"]
+
+    assert read_route(made).addresses == (ADDRESS,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "nonsense",
+        "[1]",
+        '[{"hostname": "UPPER", "gateway": "g", "gateway_namespace": "n"}]',
+        '[{"hostname": "a b", "gateway": "g", "gateway_namespace": "n"}]',
+        '[{"hostname": "a", "gateway": "g", "gateway_namespace": "n", "until": "2026-01-01T00:00:00"}]',
+    ],
+)
+def test_a_route_that_does_not_say_where_it_is_reached_is_taken_as_it_stands(text):
+    made = rendered(ALL)
+    made["metadata"]["annotations"][ADDRESSES_ANNOTATION] = text
+
+    assert read_route(made).addresses == (ADDRESS,)
+    del made["metadata"]["annotations"][ADDRESSES_ANNOTATION]
+    assert read_route(made).addresses == (ADDRESS,)
+    del made["spec"]["hostnames"]
+    assert read_route(made).addresses == ()
 
 
 def test_every_answer_names_the_version_that_gave_it():
@@ -87,14 +149,6 @@ def test_every_answer_names_the_version_that_gave_it():
 
     named = [ref["filters"][0]["responseHeaderModifier"]["set"] for ref in rule["backendRefs"]]
     assert named == [[{"name": "x-model-version", "value": version}] for version in ("1.0.0", "1.1.0")]
-
-
-def test_a_gateway_that_knows_no_filters_on_backends_gets_none():
-    settings = Gateway(name="g", namespace="n", domain="d", names_versions=False).settings(model=MODEL, namespace="n")
-
-    (rule,) = rendered(RouteTable(weights=(("a", 100),)), settings)["spec"]["rules"]
-
-    assert "filters" not in rule["backendRefs"][0]
 
 
 def test_a_backend_whose_version_nobody_knows_is_routed_all_the_same():

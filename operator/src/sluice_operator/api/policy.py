@@ -1,4 +1,4 @@
-"""RolloutPolicy: what a team's versions leave open, and what no version may do without.
+"""RolloutPolicy: where models are reached, what their versions leave open, and what none of them may do without.
 
 Its RBAC is the SRE's, not the author's. Of several policies that name a model the oldest applies.
 """
@@ -15,6 +15,38 @@ PLURAL = "rolloutpolicies"
 
 ModelPattern = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?|([a-z][-a-z0-9]*)?\*)$", max_length=40)]
 """A model's name, or the beginning of one and a star."""
+
+_PART = r"([-A-Za-z0-9]|\{model\}|\{namespace\})+"
+HostnamePattern = Annotated[str, Field(pattern=rf"^{_PART}(\.{_PART})*$", max_length=253)]
+"""A host name; {model} and {namespace} stand for those of the model."""
+
+
+class GatewayReference(ApiModel):
+    """A Gateway of the Gateway API."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+    """Its name."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+    """Its namespace."""
+
+
+class PolicyRoute(ApiModel):
+    """Where models are reached.
+
+    The installation must allow their namespace what is not its own, and of two models that claim a host name the one
+    that claimed it first has it.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(("has(self.hostname) || has(self.gateway)", "hostname or gateway must be given"))
+    )
+
+    hostname: HostnamePattern | None = None
+    """The host name, in which {model} and {namespace} stand for those of the model; {model} must be in it unless the
+    policy names exactly one model. Otherwise {model}.{namespace} and the installation's domain. After a change the
+    former host name goes on for a day."""
+    gateway: GatewayReference | None = None
+    """The Gateway that the route attaches to. Otherwise the installation's."""
 
 
 class Require(ApiModel):
@@ -40,7 +72,12 @@ class RolloutPolicySpec(ApiModel):
                 "!has(self.require) || !has(self.require.gates) || !has(self.defaults) || !has(self.defaults.analysis) "
                 "|| self.require.gates.all(n, self.defaults.analysis.gates.exists(g, g.name == n))",
                 "each gate of require.gates must be one of defaults.analysis.gates",
-            )
+            ),
+            (
+                "!has(self.route) || !has(self.route.hostname) || self.route.hostname.contains('{model}') "
+                "|| (self.models.size() == 1 && !self.models[0].endsWith('*'))",
+                "route.hostname needs {model} unless models is the name of one model",
+            ),
         )
     )
 
@@ -49,6 +86,8 @@ class RolloutPolicySpec(ApiModel):
         Field(min_length=1, max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ]
     """The models this is about: names, or beginnings of names and a star."""
+    route: PolicyRoute | None = None
+    """Where they are reached, when not at {model}.{namespace} and the installation's domain."""
     defaults: RolloutSettings | None = None
     """What holds for versions that do not say otherwise."""
     require: Require | None = None

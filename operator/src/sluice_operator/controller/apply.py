@@ -80,8 +80,7 @@ class Applier:
             model=snapshot.model,
             namespace=snapshot.namespace,
             table=plan.route,
-            settings=self._installation.gateway.settings(model=snapshot.model, namespace=snapshot.namespace),
-            versions=self._version_names(snapshot),
+            versions=self._version_names(snapshot) if self._installation.gateway.names_versions else {},
         )
         if live is None:
             await self._writer.create(HTTP_ROUTES, body)

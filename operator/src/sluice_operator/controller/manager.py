@@ -11,7 +11,9 @@ import gc
 import logging
 import random
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,18 +23,18 @@ from ..api.labels import MODEL_LABEL
 from ..kube.events import EventRecorder
 from ..kube.gateway import Gateway, Object, Resource
 from ..kube.lease import Lease
-from ..kube.reflector import Key, Reflector
+from ..kube.reflector import Key, Reflector, key_of
 from ..kube.workqueue import WorkQueue
-from ..prometheus.client import PrometheusClient
-from ..prometheus.sampler import Sampler
-from ..routing.httproute import Gateway as RouteGateway
+from ..routing.httproute import read_route
 from . import probes, resources
 from .apply import Applier
+from .claims import Claims
 from .metrics import Metrics
 from .observe import Copies, Installation
 from .reconciler import Reconciler
+from .sampling import Sampling
 from .settings import Settings
-from .watchlist import Watchlist
+from .watchlist import News
 from .workers import WORKERS, Workers
 
 log = logging.getLogger(__name__)
@@ -60,20 +62,19 @@ class Manager:
         self._leading = False
         self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked)
         self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
-        self._copies = self._make_copies()
-        self._watchlist = Watchlist(self._copies.versions.all)
+        self._copies = self._make_copies(settings.watch_namespaces)
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
-        self._sampler = Sampler(
-            client=PrometheusClient(access=settings.prometheus, session=session),
+        self._sampling = Sampling(
+            shared=settings.prometheus,
+            own={namespace: one.access for namespace, one in settings.prometheus_namespaces.items()},
+            session=session,
             interval=settings.interval,
-            watched=self._watchlist.watched,
-            answered=self._answered,
+            versions=self._copies.versions.all,
+            tell=self._answered,
             clock=lambda: datetime.now(UTC).timestamp(),
         )
         installation = Installation(
-            gateway=RouteGateway(
-                name=settings.gateway_name, namespace=settings.gateway_namespace, domain=settings.domain
-            ),
+            gateway=settings.gateway,
             default_runtime=settings.default_runtime,
             acts_admitted=settings.acts_admitted,
         )
@@ -89,13 +90,14 @@ class Manager:
             copies=self._copies,
             installation=installation,
             applier=applier,
-            sample=lambda: self._sampler.last,
+            sample=self._sampling.last,
             rolled_back=self._metrics.sample_to_route.observe,
             clock=lambda: datetime.now(UTC),
         )
         self._workers = Workers(queue=self._queue, reconcile=reconciler.reconcile, metrics=self._metrics.runtime)
         self._metrics.queue.watch(depth=lambda: len(self._queue), working=self._queue.working)
-        self._metrics.prometheus_up.set_function(lambda: self._sampler.last.problem is None)
+        for namespace in ("", *settings.prometheus_namespaces):
+            self._metrics.watch_prometheus(namespace, up=partial(self._prometheus_is_up, namespace))
         self._metrics.runtime.watch_lease(settings.lease_name, holds=self._lease.holds)
         self._metrics.runtime.has_workers(WORKERS)
 
@@ -134,7 +136,7 @@ class Manager:
         log.info("leading")
         self._leading = True
         async with asyncio.TaskGroup() as group:
-            parts = (self._lease.keep, self._sampler.run, self._resync, self._events.run)
+            parts = (self._lease.keep, self._sampling.run, self._resync, self._events.run)
             tasks = [group.create_task(part()) for part in parts]
             await self._workers.run()
             with contextlib.suppress(TimeoutError):
@@ -143,12 +145,13 @@ class Manager:
             for task in tasks:
                 task.cancel()
 
-    def _make_copies(self) -> Copies:
-        def labelled(resource: Resource, *, selector: str = "") -> Reflector:
+    def _make_copies(self, namespaces: Sequence[str]) -> Copies:
+        def labelled(resource: Resource, changed: Callable[[Object], None], *, selector: str = "") -> Reflector:
             return Reflector(
                 gateway=self._gateway,
+                namespaces=namespaces,
                 resource=resource,
-                changed=self._labelled_changed,
+                changed=changed,
                 index=resources.model_of_labelled,
                 label_selector=selector,
             )
@@ -156,25 +159,29 @@ class Manager:
         return Copies(
             versions=Reflector(
                 gateway=self._gateway,
+                namespaces=namespaces,
                 resource=resources.MODEL_VERSIONS,
                 changed=self._version_changed,
                 index=resources.model_of_version,
             ),
-            services=labelled(resources.INFERENCE_SERVICES),
-            routes=labelled(resources.HTTP_ROUTES),
-            pods=labelled(resources.PODS, selector=MODEL_LABEL),
+            services=labelled(resources.INFERENCE_SERVICES, self._labelled_changed),
+            routes=labelled(resources.HTTP_ROUTES, self._route_changed),
+            pods=labelled(resources.PODS, self._labelled_changed, selector=MODEL_LABEL),
             policies=Reflector(
                 gateway=self._gateway,
+                namespaces=namespaces,
                 resource=resources.ROLLOUT_POLICIES,
                 changed=self._policy_changed,
                 index=resources.namespace_of,
             ),
             acts=Reflector(
                 gateway=self._gateway,
+                namespaces=namespaces,
                 resource=resources.ROLLOUT_ACTIONS,
                 changed=self._act_changed,
                 index=resources.version_of_act,
             ),
+            claims=Claims(self._changed),
         )
 
     def _all_copies(self) -> tuple[Reflector, ...]:
@@ -199,6 +206,14 @@ class Manager:
     def _labelled_changed(self, obj: Object) -> None:
         self._changed(resources.model_of_labelled(obj))
 
+    def _route_changed(self, obj: Object) -> None:
+        key = resources.model_of_labelled(obj)
+        if key is not None and key == key_of(obj):
+            made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
+            reached = read_route(self._copies.routes.get(key)).addresses
+            self._copies.claims.follow(key, {at.hostname for at in reached}, since=made)
+        self._changed(key)
+
     def _act_changed(self, obj: Object) -> None:
         about = resources.version_of_act(obj)
         version = self._copies.versions.get(about) if about is not None else None
@@ -217,16 +232,19 @@ class Manager:
     async def _resync(self) -> None:
         """Look at every model, and again now and then, in case an event was lost."""
         while True:
-            for obj in self._copies.versions.all():
+            # The oldest first: of several that claim one host name the one that came first has it.
+            for obj in sorted(self._copies.versions.all(), key=lambda obj: str(obj["metadata"]["creationTimestamp"])):
                 self._changed(resources.model_of_version(obj))
             for copy in (self._copies.services, self._copies.routes):
                 for obj in copy.all():
                     self._changed(resources.model_of_labelled(obj))
             await asyncio.sleep(_RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 
-    def _answered(self) -> None:
-        news = self._watchlist.news(self._sampler.last, now=datetime.now(UTC).timestamp())
+    def _answered(self, news: News) -> None:
         for key in news.others:
             self._queue.add(key)
         for key in news.failing:
             self._queue.add(key, first=True)
+
+    def _prometheus_is_up(self, namespace: str) -> bool:
+        return self._sampling.last(namespace).problem is None

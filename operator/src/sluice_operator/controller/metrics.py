@@ -1,5 +1,7 @@
 """What the operator says of itself: the rollouts here, the machinery under controller-runtime's names."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
 from ..api.modelversion import ModelVersionStatus, Phase
@@ -23,9 +25,11 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.prometheus_up = Gauge(
+        self._prometheus_up = Gauge(
             "sluice_prometheus_up",
-            "1 unless the last question to Prometheus had no whole answer; nothing is asked while nothing is judged.",
+            "1 unless the last question to a Prometheus had no whole answer; nothing is asked while nothing is judged. "
+            "By the namespace that has it for its own; empty for the one of all others.",
+            ["for_namespace"],
             registry=self.registry,
         )
         self.weight = Gauge(
@@ -41,6 +45,10 @@ class Metrics:
             registry=self.registry,
         )
         self._shown: dict[tuple[str, str, str], Phase | None] = {}
+
+    def watch_prometheus(self, namespace: str, *, up: Callable[[], bool]) -> None:
+        """Show whether the Prometheus of a namespace answers, asked whenever the metrics are read."""
+        self._prometheus_up.labels(namespace).set_function(up)
 
     def show(self, *, namespace: str, model: str, version: str, status: ModelVersionStatus) -> None:
         """Show a version's weight and phase."""

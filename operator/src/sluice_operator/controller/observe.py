@@ -13,14 +13,17 @@ from ..kube.gateway import Object
 from ..kube.reflector import Key, Reflector
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
+from ..rollout.address import Address
 from ..rollout.settings import merge
-from ..rollout.snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
-from ..routing.httproute import Gateway as RouteGateway
+from ..rollout.snapshot import ON_TRAFFIC, Invalid, Policy, Route, Snapshot, Version
+from ..routing.addresses import Gateway as RouteGateway
+from ..routing.addresses import RouteRefusedError
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
 from ..serving.overlay import UnservableError
 from ..serving.read import by_backend, owner, read_backend
 from ..serving.render import check_servable
+from .claims import Claims
 from .people import acts_on, read_policy
 from .resources import AUTHOR, DELETE_NOW, FINALIZER
 
@@ -37,6 +40,8 @@ class Copies:
     acts: Reflector
     refusals: dict[Key, Mapping[str, str]] = field(default_factory=dict)
     """By model: what the API server says against the InferenceServices that it does not take."""
+    claims: Claims = field(default_factory=Claims)
+    """Which model has which host name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,13 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
             continue
         versions.append(_version(obj, spec, copies=copies, pods=pods, sample=sample, now=now))
     names = {obj["metadata"]["name"] for obj in copies.versions.indexed(key)}
+    route = read_route(copies.routes.get((namespace, model)))
+    policy = read_policy(copies.policies.indexed((namespace, "")), model=model)
+    address, problem = None, None
+    if names:
+        address, problem = _address(key, policy, route, gateway=installation.gateway, claims=copies.claims)
+    else:
+        copies.claims.claim(key, None)
     mine = {version.backend.name for version in versions}
     orphans = [
         service["metadata"]["name"]
@@ -85,14 +97,35 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
         model=model,
         versions=tuple(sorted(versions, key=lambda version: (version.created_at, version.name))),
         invalid=tuple(invalid),
-        route=read_route(copies.routes.get((namespace, model))),
-        policy=read_policy(copies.policies.indexed((namespace, "")), model=model),
+        route=route,
+        policy=policy,
         acts=tuple(acts_on(sorted(names), copies.acts, namespace=namespace)),
         acts_admitted=installation.acts_admitted,
         orphans=tuple(orphans),
-        url=f"http://{installation.gateway.hostname(model=model, namespace=namespace)}",
         default_runtime=installation.default_runtime,
+        address=address,
+        address_problem=problem,
     )
+
+
+def _address(
+    key: Key, policy: Policy | None, route: Route, *, gateway: RouteGateway, claims: Claims
+) -> tuple[Address | None, str | None]:
+    """Where a model is to be reached, or why it stays where it is."""
+    namespace, model = key
+    if policy is not None and policy.spec is None:
+        unknown = f"RouteRefused: the policy {policy.name} cannot be read, and may say where the model is reached"
+        return None, None if route.addresses else unknown
+    asked = policy.spec.route if policy is not None and policy.spec is not None else None
+    try:
+        address = gateway.address(model=model, namespace=namespace, asked=asked)
+    except RouteRefusedError as refused:
+        claims.claim(key, None)
+        return None, f"RouteRefused: {refused}"
+    holder = claims.claim(key, address.hostname)
+    if holder is not None:
+        return None, f"HostnameTaken: {address.hostname} is where model {holder[1]} of namespace {holder[0]} is reached"
+    return address, None
 
 
 def _invalid(obj: Object, error: ValidationError | UnservableError) -> Invalid:

@@ -32,11 +32,11 @@ class Reconciler:
         copies: Copies,
         installation: Installation,
         applier: Applier,
-        sample: Callable[[], Sample],
+        sample: Callable[[str], Sample],
         rolled_back: Callable[[float], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """Decide on local copies and the last sample; write through the applier.
+        """Decide on local copies and the last sample of a namespace; write through the applier.
 
         `rolled_back` is told, after a rollback is written, how many seconds ago the sample it was decided on came.
         """
@@ -59,7 +59,7 @@ class Reconciler:
         """
         # 1. Observe.
         now = self._clock()
-        sample = self._sample()
+        sample = self._sample(key[0])
         snapshot = observe(key, self._copies, installation=self._installation, sample=sample, now=now)
         # 2. Decide.
         plan = decide(snapshot, now)

@@ -9,10 +9,31 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, Json
 
 from ..prometheus.access import Access
+from ..routing.addresses import Allowed, Gateway
 
 _PREFIX = "SLUICE_"
+_Url = Annotated[str, Field(pattern=r"^https?://")]
+_Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 _HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 _HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+
+
+class PrometheusSettings(BaseModel):
+    """How a Prometheus is reached, whole: nothing is taken from another, so that no credential goes astray."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: _Url
+    ca_file: Path | None = None
+    token_file: Path | None = None
+    username_file: Path | None = None
+    password_file: Path | None = None
+    headers: dict[_HeaderName, _HeaderValue] = {}
+
+    @property
+    def access(self) -> Access:
+        """The same for those who ask."""
+        return Access(**dict(self))
 
 
 class Settings(BaseModel):
@@ -20,16 +41,24 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    prometheus_url: Annotated[str, Field(pattern=r"^https?://")]
+    prometheus_url: _Url
     prometheus_ca_file: Path | None = None
     prometheus_token_file: Path | None = None
     prometheus_username_file: Path | None = None
     prometheus_password_file: Path | None = None
     prometheus_headers: Json[dict[_HeaderName, _HeaderValue]] = {}
     """Sent with every question, as a JSON object."""
+    prometheus_namespaces: Json[dict[_Namespace, PrometheusSettings]] = {}
+    """The Prometheus of each namespace that has its own, as a JSON object."""
     gateway_name: Annotated[str, Field(min_length=1)]
     gateway_namespace: Annotated[str, Field(min_length=1)]
+    gateway_names_versions: bool = True
+    """Whether the Gateway knows filters on single backends, by which each answer names its version."""
     domain: Annotated[str, Field(min_length=1)]
+    route_allowed: Json[tuple[Allowed, ...]] = ()
+    """Host names and Gateways that policies may ask for, as a JSON array."""
+    watch_namespaces: Json[tuple[_Namespace, ...]] = ()
+    """The only namespaces that are looked at, as a JSON array; all where it is empty."""
     namespace: Annotated[str, Field(min_length=1)]
     """Where the operator runs, and where its Lease is."""
     lease_name: Annotated[str, Field(min_length=1)] = "sluice-operator"
@@ -51,6 +80,17 @@ class Settings(BaseModel):
         """
         values = {name: environment.get(_PREFIX + name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in values.items() if value is not None})
+
+    @property
+    def gateway(self) -> Gateway:
+        """Where routes are attached."""
+        return Gateway(
+            name=self.gateway_name,
+            namespace=self.gateway_namespace,
+            domain=self.domain,
+            names_versions=self.gateway_names_versions,
+            allowed=self.route_allowed,
+        )
 
     @property
     def prometheus(self) -> Access:

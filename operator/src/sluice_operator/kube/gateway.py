@@ -88,9 +88,9 @@ class Gateway:
         """Read one object, live."""
         return await self._read(resource.path(namespace=namespace, name=name), query={})
 
-    async def list(self, resource: Resource, query: Mapping[str, str]) -> Object:
-        """Read one page of a collection, over all namespaces."""
-        return await self._read(resource.path(), query=query)
+    async def list(self, resource: Resource, query: Mapping[str, str], *, namespace: str | None = None) -> Object:
+        """Read one page of a collection, over all namespaces where none is named."""
+        return await self._read(resource.path(namespace=namespace), query=query)
 
     async def create(self, resource: Resource, *, namespace: str, body: Object) -> Object:
         """Create an object."""
@@ -139,12 +139,12 @@ class Gateway:
 
     @contextlib.asynccontextmanager
     async def watch(
-        self, resource: Resource, query: Mapping[str, str], *, idle: float
+        self, resource: Resource, query: Mapping[str, str], *, idle: float, namespace: str | None = None
     ) -> AsyncIterator[AsyncIterator[Object]]:
         """Events of a collection. A stream that is silent for `idle` seconds ends with UnavailableError."""
         limit = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=idle)
         with _transport_errors():
-            response = await self._open("GET", resource.path(), query=query, limit=limit)
+            response = await self._open("GET", resource.path(namespace=namespace), query=query, limit=limit)
             try:
                 if response.status >= 400:
                     raise _refusal(response, await response.read())

@@ -8,7 +8,7 @@ keys are passed on: whoever reacts reads the copy, and so always acts on the lat
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from .errors import ApiError, GoneError
 from .gateway import Gateway, Object, Resource
@@ -40,6 +40,7 @@ class Reflector:
         resource: Resource,
         changed: Callable[[Object], None],
         index: Callable[[Object], Key | None],
+        namespaces: Sequence[str] = (),
         label_selector: str = "",
         random_source: random.Random | None = None,
     ) -> None:
@@ -50,6 +51,7 @@ class Reflector:
             resource: The collection.
             changed: Called with every object that came, changed or went.
             index: The key under which `indexed` finds an object; it must never change for an object.
+            namespaces: Where, each with a list and a watch of its own; everywhere where none is named.
             label_selector: Which objects to follow; all otherwise.
             random_source: Where the jitter of pauses comes from.
         """
@@ -61,6 +63,8 @@ class Reflector:
         self._query = {"labelSelector": label_selector} if label_selector else {}
         self._random = random_source or random.Random()  # noqa: S311 - jitter, not a secret
         self._objects: dict[Key, Object] = {}
+        self._namespaces: Sequence[str | None] = namespaces or (None,)
+        self._unlisted = set(self._namespaces)
         self.synced = asyncio.Event()
 
     def get(self, key: Key) -> Object | None:
@@ -77,6 +81,11 @@ class Reflector:
 
     async def run(self) -> None:
         """Follow for ever."""
+        async with asyncio.TaskGroup() as group:
+            for namespace in self._namespaces:
+                group.create_task(self._follow(namespace))
+
+    async def _follow(self, namespace: str | None) -> None:
         version: str | None = None
         failures = 0
         loop = asyncio.get_running_loop()
@@ -84,37 +93,39 @@ class Reflector:
             began = loop.time()
             try:
                 if version is None:
-                    version = await self._list()
-                version = await self._watch(version)
+                    version = await self._list(namespace)
+                version = await self._watch(version, namespace)
                 failures = 0 if loop.time() - began > _HEALTHY_AFTER else failures + 1
             except GoneError:
                 version, failures = None, failures + 1
             except ApiError as error:
                 failures = 1 if loop.time() - began > _HEALTHY_AFTER else failures + 1
-                log.warning("watching %s: %s", self._resource.plural, error)
+                log.warning("watching %s in %s: %s", self._resource.plural, namespace or "all namespaces", error)
             pause = min(_PAUSE_MAX, _PAUSE_BASE * 2.0 ** min(failures, 10))
             await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
 
-    async def _list(self) -> str:
+    async def _list(self, namespace: str | None) -> str:
         seen: dict[Key, Object] = {}
         query = {"limit": _PAGE, **self._query}
         while True:
-            page = await self._gateway.list(self._resource, query)
+            page = await self._gateway.list(self._resource, query, namespace=namespace)
             for obj in page.get("items") or ():
                 seen[key_of(obj)] = obj
             token = page["metadata"].get("continue")
             if not token:
                 break
             query = {**query, "continue": token}
-        gone = [obj for key, obj in self._objects.items() if key not in seen]
+        gone = [obj for key, obj in self._objects.items() if namespace in (None, key[0]) and key not in seen]
         for obj in gone:
             self._store("DELETED", obj)
         for obj in seen.values():
             self._store("ADDED", obj)
-        self.synced.set()
+        self._unlisted.discard(namespace)
+        if not self._unlisted:
+            self.synced.set()
         return str(page["metadata"]["resourceVersion"])
 
-    async def _watch(self, version: str) -> str:
+    async def _watch(self, version: str, namespace: str | None) -> str:
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -122,7 +133,7 @@ class Reflector:
             "timeoutSeconds": str(int(self._random.uniform(300, 600))),
             **self._query,
         }
-        async with self._gateway.watch(self._resource, query, idle=_IDLE) as events:
+        async with self._gateway.watch(self._resource, query, namespace=namespace, idle=_IDLE) as events:
             async for event in events:
                 obj = event["object"]
                 if event["type"] == "ERROR":

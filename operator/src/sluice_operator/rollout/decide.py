@@ -13,7 +13,7 @@ from .acts import consider
 from .capacity import replicas
 from .move import Move
 from .moves import all_moves
-from .plan import Plan
+from .plan import Plan, RouteTable
 from .returning import with_fallback
 from .roles import Roles, assign
 from .snapshot import Snapshot, Version
@@ -60,7 +60,7 @@ def _decide(snapshot: Snapshot, now: datetime) -> Plan:
         guard=tuple(n for n in carried if not versions[n].finalizer and not versions[n].deleting),
         release=tuple(v.name for v in idle if v.finalizer and v.name not in carried),
         statuses=statuses,
-        wake_at=_wake_at(snapshot, statuses, moves, now),
+        wake_at=_wake_at(snapshot, statuses, moves, table, now),
     )
 
 
@@ -101,11 +101,16 @@ def _without_versions(snapshot: Snapshot) -> Plan:
 
 
 def _wake_at(
-    snapshot: Snapshot, statuses: Mapping[str, ModelVersionStatus], moves: Mapping[str, Move], now: datetime
+    snapshot: Snapshot,
+    statuses: Mapping[str, ModelVersionStatus],
+    moves: Mapping[str, Move],
+    table: RouteTable | None,
+    now: datetime,
 ) -> datetime | None:
     times = [move.next_at for move in moves.values() if move.next_at is not None]
     for version in snapshot.versions:
         since = statuses[version.name].traffic_ended_at
         if since is not None and (_running(version) or version.finalizer):
             times.append(since + DRAIN)
+    times += [at.until for at in (table.addresses if table is not None else ()) if at.until is not None]
     return min((at for at in times if at > now), default=None)

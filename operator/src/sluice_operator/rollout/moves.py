@@ -51,7 +51,21 @@ def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move
                 now=now,
             )
         )
+    if snapshot.address_problem is not None:
+        _tell_of_address(moves, snapshot.address_problem, snapshot, roles)
     return moves
+
+
+_TELLS_OF_ADDRESS = frozenset({Phase.DEPLOYING, Phase.STABLE, Phase.DELETION_WAITING})
+
+
+def _tell_of_address(moves: dict[str, Move], problem: str, snapshot: Snapshot, roles: Roles) -> None:
+    """Say on the version that serves, or is to, that the model is not reached where its policy wants it."""
+    told = roles.stable or roles.candidate
+    if told is None or moves[told.name].phase not in _TELLS_OF_ADDRESS:
+        return
+    there = f"; it is reached at {snapshot.url} as before" if snapshot.route.addresses else ""
+    moves[told.name] = moves[told.name].but(message=f"{problem}{there}"[:1024])
 
 
 def _name_taken(version: Version) -> str:

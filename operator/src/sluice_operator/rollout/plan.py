@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ..api.action import RolloutActionStatus
 from ..api.modelversion import ModelVersionStatus
+from .address import Address
 from .snapshot import Mark
 
 
@@ -24,12 +25,14 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """Who gets which share of the requests. The weights sum to 100."""
+    """Who gets which share of the requests, and where they arrive. The weights sum to 100."""
 
     weights: tuple[tuple[str, int], ...]
     """(backend, percent). A backend at 0 is listed while its last requests drain."""
     marks: tuple[Mark, ...] = ()
     previews: tuple[Preview, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    """Where the model is reached: the present address, then former ones that go on for a while."""
 
     def weight(self, backend: str) -> int:
         """The percentage of a backend."""

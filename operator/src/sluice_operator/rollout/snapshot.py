@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from pydantic import AwareDatetime
+
 from ..analysis.gates import GateResult
 from ..api.action import RolloutActionSpec
 from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
 from ..api.policy import RolloutPolicySpec
+from .address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Mark:
     """The version's uid."""
     attempt: int
     reason: str
-    at: datetime
+    at: AwareDatetime
     gate: str | None = None
     action: Literal["Rollback", "Abort", "Reject"] = "Rollback"
     by: str | None = None
@@ -108,6 +111,8 @@ class Route:
     weights: Mapping[str, int] = field(default_factory=dict)
     """Percent of the requests by backend."""
     marks: tuple[Mark, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    """Where it has the model reached, the present address first."""
 
     def weight(self, version: Version) -> int:
         """The percentage that the route gives to a version."""
@@ -155,5 +160,14 @@ class Snapshot:
     """Whether admission checks that an act is made by the person that it names."""
     orphans: tuple[str, ...] = ()
     """Backends of this model that belong to no ModelVersion."""
-    url: str = ""
     default_runtime: str = ""
+    address: Address | None = None
+    """Where the model is to be reached; None where it stays."""
+    address_problem: str | None = None
+    """Why it is not reached where its policy wants it, with the reason for the condition in front."""
+
+    @property
+    def url(self) -> str | None:
+        """Where clients reach the model."""
+        at = next(iter(self.route.addresses), self.address)
+        return f"http://{at.hostname}" if at is not None else None

@@ -48,7 +48,7 @@ def build_status(
             "attempt": old.attempt or 1,
             "message": move.message,
             "conditions": _conditions(version, move, now),
-            "url": snapshot.url or None,
+            "url": snapshot.url if route.in_force or old.url is None else old.url,
             "digest": version.spec.source.digest,
             "runtime": old.runtime or version.spec.predictor.runtime or snapshot.default_runtime or None,
             "inference_service": version.backend.name,
@@ -129,7 +129,7 @@ def _conditions(version: Version, move: Move, now: datetime) -> list[Condition]:
     named = move.message.startswith(_NAMED_REASONS)
     reason = move.message.split(":", 1)[0] if named else str(move.phase)
     wanted: list[tuple[str, str]] = [("Ready", "True" if ready else "False")]
-    if reason in ("NameTaken", "PolicyViolation") or move.phase in _STALLED:
+    if reason in _BLOCKED or move.phase in _STALLED:
         wanted.append(("Stalled", "True"))
     elif move.phase in _RECONCILING:
         wanted.append(("Reconciling", "True"))
@@ -171,7 +171,8 @@ def _transitions(
     ]
 
 
-_NAMED_REASONS = ("NameTaken", "Duplicate", "StableUnavailable", "PolicyViolation")
+_BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken")
+_NAMED_REASONS = (*_BLOCKED, "Duplicate", "StableUnavailable")
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:

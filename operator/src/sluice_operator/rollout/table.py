@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ..api.modelversion import Phase
 from ..api.settings import Strategy
+from .address import addresses
 from .move import Move
 from .plan import Preview, RouteTable
 from .roles import Roles, settled
@@ -24,8 +25,9 @@ _RESTING = frozenset({Phase.SUPERSEDED, Phase.ROLLED_BACK, Phase.FAILED, Phase.S
 
 
 def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now: datetime) -> RouteTable | None:
-    """Who gets what. None while nobody can be given anything: the route stays as it is."""
-    if snapshot.route.foreign:
+    """Who gets what. None while nobody can be given anything, or reached: the route stays as it is."""
+    at = addresses(snapshot.address, snapshot.route.addresses, now)
+    if snapshot.route.foreign or (snapshot.address_problem is not None and not at):
         return None
     stable, candidate = roles.stable, roles.candidate
     weights = _kept(snapshot, roles)
@@ -45,6 +47,7 @@ def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now
         weights=tuple(sorted(weights.items())),
         marks=_marks(moves),
         previews=_previews(snapshot, candidate, weights),
+        addresses=at,
     )
 
 

@@ -6,84 +6,40 @@ would default is written out, so that a route that stands as it should is equal 
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..api.labels import MANAGED_BY, MODEL_LABEL
+from ..rollout.address import Address
 from ..rollout.plan import Preview, RouteTable
 from ..rollout.snapshot import Mark, Route
 from .parents import in_force
 
 API_VERSION = "gateway.networking.k8s.io/v1"
 MARKS_ANNOTATION = "sluice.dev/taken-back"
+ADDRESSES_ANNOTATION = "sluice.dev/reached-at"
 TRAFFIC_HEADER = "x-sluice-traffic"
 VERSION_HEADER = "x-model-version"
 _SUFFIX = "-predictor"
 _PORT = 80
 _EVERYTHING = {"path": {"type": "PathPrefix", "value": "/"}}
 _MARKS = TypeAdapter(tuple[Mark, ...])
+_ADDRESSES = TypeAdapter(tuple[Address, ...])
 
 Object = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RouteSettings:
-    """Where one model is reached."""
-
-    hostname: str
-    gateway_name: str
-    gateway_namespace: str
-    names_versions: bool = True
-    """Whether each answer names the version that gave it, by a filter on each backend. Gateways need not know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Where the routes of this installation are attached."""
-
-    name: str
-    namespace: str
-    domain: str
-    """Models are reached at {model}.{namespace}.{domain}."""
-    names_versions: bool = True
-    """See RouteSettings."""
-
-    def hostname(self, *, model: str, namespace: str) -> str:
-        """The host name that clients of a model use."""
-        return f"{model}.{namespace}.{self.domain}"
-
-    def settings(self, *, model: str, namespace: str) -> RouteSettings:
-        """Where a model is reached that nobody gave another place."""
-        return RouteSettings(
-            hostname=self.hostname(model=model, namespace=namespace),
-            gateway_name=self.name,
-            gateway_namespace=self.namespace,
-            names_versions=self.names_versions,
-        )
-
-
-def render_route(
-    *, model: str, namespace: str, table: RouteTable, settings: RouteSettings, versions: Mapping[str, str]
-) -> dict[str, Any]:
+def render_route(*, model: str, namespace: str, table: RouteTable, versions: Mapping[str, str]) -> dict[str, Any]:
     """The HTTPRoute that puts a table in force.
 
     Args:
         model: Name of the model, and of the route.
         namespace: Namespace of the model.
-        table: Who gets what.
-        settings: Where the model is reached.
-        versions: The version that each backend serves, by the name of the backend.
+        table: Who gets what, and where it arrives.
+        versions: The version that each answer is to name, by the name of the backend that gave it.
     """
-    named = versions if settings.names_versions else {}
-    parent = {
-        "group": "gateway.networking.k8s.io",
-        "kind": "Gateway",
-        "name": settings.gateway_name,
-        "namespace": settings.gateway_namespace,
-    }
     return {
         "apiVersion": API_VERSION,
         "kind": "HTTPRoute",
@@ -91,14 +47,24 @@ def render_route(
             "name": model,
             "namespace": namespace,
             "labels": {**MANAGED_BY, MODEL_LABEL: model},
-            "annotations": {MARKS_ANNOTATION: _MARKS.dump_json(table.marks).decode()},
+            "annotations": {
+                MARKS_ANNOTATION: _MARKS.dump_json(table.marks).decode(),
+                ADDRESSES_ANNOTATION: _ADDRESSES.dump_json(table.addresses, exclude_none=True).decode(),
+            },
         },
         "spec": {
-            "parentRefs": [parent],
-            "hostnames": [settings.hostname],
-            "rules": [*(_preview(preview, named) for preview in table.previews), _shares(table, named)],
+            "parentRefs": _parents(table.addresses),
+            "hostnames": list(dict.fromkeys(at.hostname for at in table.addresses)),
+            "rules": [*(_preview(preview, versions) for preview in table.previews), _shares(table, versions)],
         },
     }
+
+
+def _parents(addresses: Sequence[Address]) -> list[dict[str, Any]]:
+    """Each Gateway once, in the order of the addresses."""
+    gateways = dict.fromkeys((at.gateway_namespace, at.gateway) for at in addresses)
+    kind = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
+    return [{**kind, "name": name, "namespace": namespace} for namespace, name in gateways]
 
 
 def _shares(table: RouteTable, named: Mapping[str, str]) -> dict[str, Any]:
@@ -138,7 +104,13 @@ def read_route(route: Object | None) -> Route:
         return Route()
     if not MANAGED_BY.items() <= route["metadata"].get("labels", {}).items():
         return Route(exists=True, foreign=True)
-    return Route(exists=True, in_force=in_force(route), weights=_weights(route), marks=_marks(route))
+    return Route(
+        exists=True,
+        in_force=in_force(route),
+        weights=_weights(route),
+        marks=_marks(route),
+        addresses=_addresses(route),
+    )
 
 
 def _weights(route: Object) -> dict[str, int]:
@@ -158,3 +130,24 @@ def _marks(route: Object) -> tuple[Mark, ...]:
         return _MARKS.validate_json(text)
     except (ValidationError, json.JSONDecodeError):
         return ()
+
+
+def _addresses(route: Object) -> tuple[Address, ...]:
+    """Where the model is reached as we wrote it, whatever became of the host names since.
+
+    A route without our word, from before there was any or after somebody spoiled it, is taken as it stands.
+    """
+    text = route["metadata"].get("annotations", {}).get(ADDRESSES_ANNOTATION, "[]")
+    try:
+        return _ADDRESSES.validate_json(text) or _as_it_stands(route)
+    except ValidationError:
+        return _as_it_stands(route)
+
+
+def _as_it_stands(route: Object) -> tuple[Address, ...]:
+    meta, spec = route["metadata"], route["spec"]
+    hostname = next(iter(spec.get("hostnames", ())), None)
+    parent = next(iter(spec.get("parentRefs", ())), None)
+    if hostname is None or parent is None:
+        return ()
+    return (Address(hostname, parent["name"], parent.get("namespace", meta.get("namespace", ""))),)

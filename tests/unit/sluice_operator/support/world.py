@@ -35,7 +35,8 @@ from sluice_operator.prometheus.sampler import Sample
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Plan
 from sluice_operator.rollout.snapshot import Snapshot
-from sluice_operator.routing.httproute import Gateway, read_route
+from sluice_operator.routing.addresses import Allowed, Gateway
+from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
 KEY = (NAMESPACE, MODEL)
@@ -44,7 +45,12 @@ VERSIONS, SERVICES, ROUTES, POD, POLICIES, ACTS = (
 )
 KINDS = (VERSIONS, SERVICES, ROUTES, POD, POLICIES, ACTS)
 _INSTALLATION = Installation(
-    gateway=Gateway(name="contour", namespace="projectcontour", domain="sluice.local"),
+    gateway=Gateway(
+        name="contour",
+        namespace="projectcontour",
+        domain="sluice.local",
+        allowed=(Allowed(namespaces=(NAMESPACE,), hostnames=("*.example.com",)),),
+    ),
     default_runtime="transformers",
     acts_admitted=True,
 )
@@ -77,6 +83,7 @@ class World:
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
         self.follow(*KINDS)
         copies = self._copies = Copies(*(self.copies[plural] for plural in KINDS))
+        self.claims = copies.claims
         applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
         self._applier = applier
         self._reconciler = Reconciler(
@@ -84,7 +91,7 @@ class World:
             copies=copies,
             installation=_INSTALLATION,
             applier=applier,
-            sample=self._sample,
+            sample=lambda _namespace: self._sample(),
             rolled_back=lambda _seconds: None,
             clock=lambda: after(self.seconds),
         )

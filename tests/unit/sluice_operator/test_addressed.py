@@ -1,0 +1,150 @@
+"""A model's address through the operator: a policy that changes it, one that may not, and one that cannot be read."""
+
+from typing import Any
+
+from making import MODEL, NAMESPACE, after
+from world import KEY, POLICIES, ROUTES, World
+
+from sluice_operator.api.modelversion import Phase
+from sluice_operator.rollout.address import KEPT
+
+DEFAULT = "sms.default.sluice.local"
+ALLOWED = "sms.example.com"
+
+
+def serving() -> World:
+    world = World()
+    world.apply_version("v1")
+    world.live_on(60)
+    assert hostnames(world) == [DEFAULT]
+    return world
+
+
+def policy(world: World, **route: Any) -> None:
+    meta = {"name": "p", "namespace": NAMESPACE, "creationTimestamp": after(0).isoformat()}
+    world.api.put(POLICIES, {"metadata": meta, "spec": {"models": [MODEL], **({"route": route} if route else {})}})
+
+
+def hostnames(world: World) -> list[str]:
+    return list(world.api.kind(ROUTES)[KEY]["spec"]["hostnames"])
+
+
+def conditions(world: World, name: str = "v1") -> dict[str, str]:
+    return {one.type: one.reason for one in world.statuses()[name].conditions if one.status == "True"}
+
+
+def test_a_model_is_reached_where_its_policy_says():
+    world = World()
+    policy(world, hostname=ALLOWED)
+    world.apply_version("v1")
+    world.live_on(60)
+
+    assert hostnames(world) == [ALLOWED]
+    assert world.statuses()["v1"].url == f"http://{ALLOWED}"
+
+
+def test_clients_of_the_former_host_name_are_answered_for_a_day():
+    world = serving()
+    before = world.weights()
+    policy(world, hostname=ALLOWED)
+    world.everybody_acts()
+
+    assert hostnames(world) == [ALLOWED, DEFAULT]
+    assert world.weights() == before, "nothing else of the route is another"
+    assert world.wake_at is not None
+    world.live_on(KEPT.total_seconds() + 1)
+    assert hostnames(world) == [ALLOWED]
+
+
+def test_the_url_is_told_once_it_works():
+    world = serving()
+    policy(world, hostname=ALLOWED)
+    world.reconcile_until_idle()
+    assert world.statuses()["v1"].url == f"http://{DEFAULT}"
+
+    world.everybody_acts()
+
+    assert world.statuses()["v1"].url == f"http://{ALLOWED}"
+
+
+def test_an_address_that_is_not_allowed_is_refused_and_the_model_serves_where_it_did():
+    world = serving()
+    policy(world, hostname="sms.bank.com")
+    world.everybody_acts()
+
+    assert hostnames(world) == [DEFAULT]
+    assert conditions(world)["Stalled"] == "RouteRefused"
+    said = world.statuses()["v1"]
+    assert said.phase is Phase.STABLE
+    assert "does not allow namespace default the host name sms.bank.com" in (said.message or "")
+    assert f"reached at http://{DEFAULT} as before" in (said.message or "")
+    policy(world)
+    world.everybody_acts()
+    assert "Stalled" not in conditions(world)
+
+
+def test_a_rollout_goes_on_at_the_address_in_force():
+    world = serving()
+    policy(world, hostname="sms.bank.com")
+    world.apply_version("v2")
+    world.live_on(300)
+
+    assert world.statuses()["v2"].phase is Phase.STABLE
+    assert hostnames(world) == [DEFAULT]
+
+
+def test_a_first_version_that_may_not_have_its_address_gets_no_route():
+    world = World()
+    policy(world, hostname="sms.bank.com")
+    world.apply_version("v1")
+    world.live_on(30)
+
+    assert KEY not in world.api.kind(ROUTES)
+    assert conditions(world)["Stalled"] == "RouteRefused"
+    policy(world, hostname=ALLOWED)
+    world.live_on(30)
+    assert hostnames(world) == [ALLOWED]
+
+
+def test_a_host_name_of_another_model_is_taken_from_nobody():
+    world = World()
+    world.claims.follow(("elsewhere", "fraud"), {ALLOWED}, since=after(0))
+    policy(world, hostname=ALLOWED)
+    world.apply_version("v1")
+    world.live_on(30)
+
+    assert KEY not in world.api.kind(ROUTES)
+    assert conditions(world)["Stalled"] == "HostnameTaken"
+    assert "model fraud of namespace elsewhere" in (world.statuses()["v1"].message or "")
+
+
+def test_while_the_policy_cannot_be_read_the_address_stays():
+    world = serving()
+    policy(world, hostname=ALLOWED)
+    world.everybody_acts()
+    broken = dict(world.api.kind(POLICIES)[(NAMESPACE, "p")], spec={"models": 7})
+    world.api.put(POLICIES, broken)
+    world.live_on(60)
+
+    assert hostnames(world)[0] == ALLOWED
+    assert "Stalled" not in conditions(world)
+
+
+def test_a_new_model_waits_for_a_policy_that_can_be_read():
+    world = World()
+    meta = {"name": "p", "namespace": NAMESPACE, "creationTimestamp": after(0).isoformat()}
+    world.api.put(POLICIES, {"metadata": meta, "spec": {"models": 7}})
+    world.apply_version("v1")
+    world.live_on(30)
+
+    assert KEY not in world.api.kind(ROUTES)
+
+
+def test_a_route_that_somebody_edits_is_put_right_and_the_edit_is_no_former_address():
+    world = serving()
+    route = world.api.kind(ROUTES)[KEY]
+    meta = {**route["metadata"], "generation": route["metadata"]["generation"] + 1}
+    world.api.put(ROUTES, {**route, "metadata": meta, "spec": {**route["spec"], "hostnames": ["else.where"]}})
+    world.everybody_acts()
+
+    assert hostnames(world) == [DEFAULT]
