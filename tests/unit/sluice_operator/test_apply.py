@@ -439,3 +439,20 @@ def test_every_phase_has_something_to_tell(phase):
     told = transition(ModelVersionStatus(), ModelVersionStatus(phase=phase, message="why"))
     assert told is not None
     assert told.note == "why"
+
+
+def test_while_the_route_changes_faster_than_a_rollback_is_written_nothing_else_is():
+    world = on_canary()
+    world.verdicts["v2"] = Verdict.FAIL
+
+    def changes_again(plural, _body):
+        if plural == ROUTES:
+            raise ConflictError(409, "changed")
+
+    world.api.before_write = changes_again
+    assert set(writes_of(world, world.reconcile)) == {("apply", ROUTES)}
+    assert isinstance(world.refused[-1], ConflictError)
+    world.api.before_write = lambda _plural, _body: None
+    world.reconcile()
+
+    assert world.weights() == {"v1": 100, "v2": 0}

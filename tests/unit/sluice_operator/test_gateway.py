@@ -54,6 +54,15 @@ async def test_an_answer_that_is_not_json_is_none():
             await gateway.get(WIDGETS, namespace="default", name="w")
 
 
+async def test_an_answer_in_no_encoding_is_none():
+    async def garbage(_):
+        return web.Response(body=b"\x80\xff\x00", content_type="application/json")
+
+    async with serving(ScriptedApi([garbage])) as gateway:
+        with pytest.raises(UnavailableError, match="UnicodeDecodeError"):
+            await gateway.get(WIDGETS, namespace="default", name="w")
+
+
 async def test_nobody_listening_is_unavailable():
     async with ApiClient(Configuration(host="http://127.0.0.1:9")) as client:
         with pytest.raises(UnavailableError):
@@ -80,7 +89,7 @@ async def test_objects_are_created_patched_and_deleted_where_they_belong():
     async with serving(api) as gateway:
         await gateway.create(WIDGETS, namespace="default", body=BODY)
         await gateway.merge_patch(WIDGETS, namespace="default", name="w", body={"metadata": {"finalizers": []}})
-        await gateway.delete(WIDGETS, namespace="default", name="w")
+        await gateway.delete(WIDGETS, widget("w", 7, uid="u"))
 
     assert [(a.method, a.path.removeprefix("/apis/demo.example.com/v1")) for a in api.asked] == [
         ("POST", "/namespaces/default/widgets"),
@@ -89,6 +98,15 @@ async def test_objects_are_created_patched_and_deleted_where_they_belong():
     ]
     assert api.asked[1].content_type == "application/merge-patch+json"
     assert [asked.query for asked in api.asked] == [{"fieldManager": "sluice"}] * 2 + [{}]
+
+
+async def test_only_the_object_that_was_looked_at_is_deleted_never_another_that_took_its_name():
+    api = ScriptedApi([refuses(409, "the UID in the precondition does not match")])
+    async with serving(api) as gateway:
+        with pytest.raises(ConflictError):
+            await gateway.delete(WIDGETS, widget("w", 7, uid="u"))
+
+    assert api.asked[0].body["preconditions"] == {"uid": "u", "resourceVersion": "7"}
 
 
 @pytest.mark.parametrize("name", ["../secrets", "a/b", "a?b=c", "a#b", "%2e%2e"])
@@ -242,7 +260,7 @@ WRITES = {
     "apply": lambda gateway: gateway.apply(WIDGETS, BODY),
     "status": lambda gateway: gateway.apply(WIDGETS, BODY, sub="status"),
     "merge_patch": lambda gateway: gateway.merge_patch(WIDGETS, namespace="default", name="w", body=BODY),
-    "delete": lambda gateway: gateway.delete(WIDGETS, namespace="default", name="w"),
+    "delete": lambda gateway: gateway.delete(WIDGETS, widget("w", 7, uid="u")),
 }
 
 

@@ -232,3 +232,14 @@ async def test_an_api_server_in_trouble_is_asked_less_and_less(gateway, monkeypa
 
     assert first <= 30
     assert gateway.lists + gateway.watches - first <= 2 * 3600 / 15 + 10
+
+
+@pytest.mark.looptime
+async def test_an_api_server_that_says_when_to_come_back_is_not_asked_before():
+    gateway = Failing(list_error=UnavailableError(429, "busy", retry_after=20))
+    task = asyncio.create_task(Follower(gateway).copy.run())
+    await asyncio.sleep(90)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert 3 <= gateway.lists <= 5

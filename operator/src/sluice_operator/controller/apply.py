@@ -56,6 +56,9 @@ class Applier:
         key = (snapshot.namespace, snapshot.model)
         versions = {version.name: version for version in snapshot.versions}
         objects = {obj["metadata"]["name"]: obj for obj in self._copies.versions.indexed(key)}
+        # Before anything is waited for: what was decided on.
+        route = self._copies.routes.get(key)
+        swept = [self._copies.services.get((snapshot.namespace, name)) for name in plan.sweep]
         for name in plan.guard:
             objects[name] = await self._finalizers(objects[name], add=True)
         refused = await self._services(snapshot, [versions[name] for name in (*plan.run, *plan.stop)], plan)
@@ -65,8 +68,11 @@ class Applier:
             await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
         for name, said in plan.acts.items():
             await self._act(snapshot.namespace, name, said)
-        await self.write_route(snapshot, plan, live=self._copies.routes.get(key))
-        await self._take_away(snapshot, plan)
+        await self.write_route(snapshot, plan, live=route)
+        if plan.remove_route and route is not None:
+            await self._writer.delete(HTTP_ROUTES, route)
+        for service in filter(None, swept):
+            await self._writer.delete(INFERENCE_SERVICES, service)
         for name in plan.release:
             await self._finalizers(objects[name], add=False)
         if refused is not None:
@@ -142,12 +148,6 @@ class Applier:
         if of is not None:
             about = {"apiVersion": API_VERSION, "kind": KIND, "metadata": of["metadata"]}
             self._events.record(Event(about=about, kind="Warning", reason="EditReverted", action="Revert", note=note))
-
-    async def _take_away(self, snapshot: Snapshot, plan: Plan) -> None:
-        if plan.remove_route:
-            await self._writer.delete(HTTP_ROUTES, namespace=snapshot.namespace, name=snapshot.model)
-        for name in plan.sweep:
-            await self._writer.delete(INFERENCE_SERVICES, namespace=snapshot.namespace, name=name)
 
     async def _finalizers(self, obj: Object, *, add: bool) -> Object:
         meta = obj["metadata"]

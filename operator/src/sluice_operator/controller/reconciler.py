@@ -65,12 +65,19 @@ class Reconciler:
         plan = decide(snapshot, now)
         # 3. Apply; a rollback refused because the route has changed is decided again on the live route, at once.
         if plan.rollback:
-            snapshot, plan = await self._roll_back(snapshot, plan, now)
-            self._rolled_back(self._clock().timestamp() - sample.at)
+            snapshot, plan = await self._roll_back(snapshot, plan, now, sampled_at=sample.at)
         await self._applier.apply(snapshot, plan)
         return plan.wake_at
 
-    async def _roll_back(self, snapshot: Snapshot, plan: Plan, now: datetime) -> tuple[Snapshot, Plan]:
+    async def _roll_back(
+        self, snapshot: Snapshot, plan: Plan, now: datetime, *, sampled_at: float
+    ) -> tuple[Snapshot, Plan]:
+        """Write the route of a rollback; returns what is left to be done.
+
+        Raises:
+            ConflictError: when the route changed each time. Nothing else is written then: the statuses follow the
+                route, which bears the reason.
+        """
         live = self._copies.routes.get((snapshot.namespace, snapshot.model))
         for _ in range(_ROLLBACK_TRIES):
             try:
@@ -80,8 +87,8 @@ class Reconciler:
                 snapshot = replace(snapshot, route=read_route(live))
                 plan = decide(snapshot, now)
                 if not plan.rollback:
-                    break
+                    return snapshot, plan
             else:
-                plan = replace(plan, route=None)
-                break
-        return snapshot, plan
+                self._rolled_back(self._clock().timestamp() - sampled_at)
+                return snapshot, replace(plan, route=None)
+        raise ConflictError(409, f"the route has changed {_ROLLBACK_TRIES} times while a rollback was written")

@@ -71,14 +71,20 @@ class Writer:
         written = await self._gateway.apply(resource, {**body, "metadata": {**meta, **decided_on}})
         self._settled[_key(resource, meta)] = (body, _state(written))
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
-        """Delete an object, unless it is gone already."""
-        self._settled.pop(_key(resource, {"namespace": namespace, "name": name}), None)
+    async def delete(self, resource: Resource, live: Object) -> None:
+        """Delete an object as it was looked at, unless it is gone already.
+
+        Raises:
+            ConflictError: when it has changed since it was looked at.
+        """
+        meta = live["metadata"]
+        self._settled.pop(_key(resource, meta), None)
         try:
-            await self._gateway.delete(resource, namespace=namespace, name=name)
+            await self._gateway.delete(resource, live)
         except NotFoundError:
             return
-        log.info("deleted", extra={"resource": resource.plural, "namespace": namespace, "object": name})
+        about = {"namespace": meta["namespace"], "object": meta["name"]}
+        log.info("deleted", extra={"resource": resource.plural, **about})
 
 
 def _key(resource: Resource, meta: Mapping[str, Any]) -> Key:

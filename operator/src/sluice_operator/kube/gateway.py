@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from kubernetes.aio.client import ApiClient
 from tenacity import (
     AsyncRetrying,
@@ -37,6 +38,7 @@ _READ_TIMEOUT = 30.0
 """Seconds for a read, with all its repetitions."""
 _READ_TRIES = 4
 _MESSAGE = 2000
+_UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
 _JITTER = wait_random_exponential(multiplier=0.1, max=2.0)
 
 Object = dict[str, Any]
@@ -133,9 +135,16 @@ class Gateway:
             content_type="application/merge-patch+json",
         )
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
-        """Delete an object, its dependents after it."""
-        await self._request("DELETE", resource.path(namespace=namespace, name=name))
+    async def delete(self, resource: Resource, obj: Object) -> None:
+        """Delete an object that has not changed since it was read, its dependents after it.
+
+        Raises:
+            ConflictError: when it has, or when another of its name has taken its place.
+        """
+        meta = obj["metadata"]
+        same = {name: meta[name] for name in ("uid", "resourceVersion")}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": same}
+        await self._request("DELETE", resource.path(namespace=meta["namespace"], name=meta["name"]), body=body)
 
     @contextlib.asynccontextmanager
     async def watch(
@@ -222,7 +231,7 @@ class Gateway:
 def _transport_errors() -> Iterator[None]:
     try:
         yield
-    except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError) as error:
+    except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, *_UNREADABLE) as error:
         raise UnavailableError(0, f"{type(error).__name__}: {error}") from error
 
 

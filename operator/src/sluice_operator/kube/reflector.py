@@ -90,7 +90,7 @@ class Reflector:
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            began, asked_to_wait = loop.time(), 0.0
             try:
                 if version is None:
                     version = await self._list(namespace)
@@ -100,9 +100,10 @@ class Reflector:
                 version, failures = None, failures + 1
             except ApiError as error:
                 failures = 1 if loop.time() - began > _HEALTHY_AFTER else failures + 1
+                asked_to_wait = error.retry_after
                 log.warning("watching %s in %s: %s", self._resource.plural, namespace or "all namespaces", error)
             pause = min(_PAUSE_MAX, _PAUSE_BASE * 2.0 ** min(failures, 10))
-            await asyncio.sleep(pause * self._random.uniform(0.5, 1.0))
+            await asyncio.sleep(pause * self._random.uniform(0.5, 1.0) + min(_PAUSE_MAX, asked_to_wait))
 
     async def _list(self, namespace: str | None) -> str:
         seen: dict[Key, Object] = {}

@@ -103,10 +103,11 @@ class FakeApiServer:
             return live
         return self._change(resource.plural, (namespace, name), live, merged)
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str) -> None:
-        self._found(resource, (namespace, name))
-        self._begin("delete", resource, name, {})
-        del self.kind(resource.plural)[(namespace, name)]
+    async def delete(self, resource: Resource, obj: Object) -> None:
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        self._same(self._found(resource, key), obj)
+        self._begin("delete", resource, key[1], {})
+        del self.kind(resource.plural)[key]
 
     def put(self, plural: str, obj: Object) -> None:
         """A write by somebody else."""
