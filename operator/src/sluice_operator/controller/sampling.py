@@ -68,7 +68,7 @@ class Sampling:
             self._tell(watchlist.news(sampler.last, now=self._clock()))
 
         sampler = Sampler(
-            client=PrometheusClient(access=access, session=self._session),
+            client=PrometheusClient(access=access, session=self._session, clock=self._clock),
             interval=self._interval,
             watched=watchlist.watched,
             answered=answered,

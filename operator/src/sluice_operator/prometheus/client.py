@@ -6,7 +6,11 @@ half of the pods.
 
 import asyncio
 import json
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -25,6 +29,9 @@ _TRIES = 3
 _CONNECT_SECONDS = 1.0
 _JITTER = wait_random_exponential(multiplier=0.1, max=0.5)
 _WORDS = 200
+_MOST_BYTES = 64 * 1024**2
+"""An answer about 5,000 rollouts has as much; more would cost the operator its memory."""
+_CLOCKS_DIFFER = 30.0
 
 
 class PrometheusError(Exception):
@@ -51,8 +58,20 @@ class Series:
 class PrometheusClient:
     """The query API of one Prometheus."""
 
-    def __init__(self, *, access: Access, session: aiohttp.ClientSession, timeout: float = 4.0) -> None:
-        """Ask a Prometheus, waiting `timeout` seconds at most for each answer, repetitions included."""
+    def __init__(
+        self,
+        *,
+        access: Access,
+        session: aiohttp.ClientSession,
+        timeout: float = 4.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Ask a Prometheus, waiting `timeout` seconds at most for each answer, repetitions included.
+
+        `clock` is the time in Unix seconds. Prometheus times what it scrapes by its own clock, and steps are timed by
+        this one: an answer is none where the two differ by more than half a minute.
+        """
+        self._clock = clock
         self._access = access
         self._trust = Trust(access.ca_file)
         self._url = access.url.rstrip("/") + "/api/v1/query"
@@ -90,7 +109,7 @@ class PrometheusClient:
                 allow_redirects=False,  # credentials are for this Prometheus alone
             )
             async with asking as response:
-                raw = await response.read()
+                raw = await _read(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _PassingError(f"{type(error).__name__}: {error}") from error
         body = _json(raw)
@@ -100,6 +119,7 @@ class PrometheusClient:
             raise _PassingError(_problem(response.status, body), retry_after=seconds)
         if response.status != 200 or body is None:
             raise PrometheusError(_problem(response.status, body))
+        _check_clock(response.headers, now=self._clock())
         return _parse(body)
 
 
@@ -108,11 +128,34 @@ def _pause(state: RetryCallState) -> float:
     return _JITTER(state) + (error.retry_after if isinstance(error, _PassingError) else 0.0)
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The answer, which is read no further than it may be long.
+
+    Raises:
+        PrometheusError: when it is longer.
+    """
+    raw = bytearray()
+    async for piece in response.content.iter_any():
+        raw += piece
+        if len(raw) > _MOST_BYTES:
+            raise PrometheusError(f"an answer of more than {_MOST_BYTES >> 20} MiB")
+    return bytes(raw)
+
+
+def _check_clock(headers: Mapping[str, str], *, now: float) -> None:
+    try:
+        ahead = parsedate_to_datetime(headers["Date"]).timestamp() - now
+    except (KeyError, ValueError, OverflowError):
+        return
+    if abs(ahead) > _CLOCKS_DIFFER:
+        raise PrometheusError(f"its clock and the operator's differ by {abs(ahead):.0f} s")
+
+
 def _json(raw: bytes) -> Any:
-    """The answer, None where it is not JSON."""
+    """The answer, None where it is not JSON that anybody could have meant."""
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -130,12 +173,16 @@ def _parse(body: Any) -> list[Series]:
         data = body["data"]
         if data["resultType"] != "matrix":
             raise PrometheusError(f"a {data['resultType']} where a matrix was asked for")
-        return [
-            Series(
-                labels=dict(series["metric"]),
-                samples=tuple((float(at), float(value)) for at, value in series["values"]),
-            )
-            for series in data["result"]
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return [_series(series["metric"], series["values"]) for series in data["result"]]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise PrometheusError(f"an answer that is not Prometheus': {error}") from error
+
+
+def _series(metric: Any, values: Any) -> Series:
+    labels = dict(metric)
+    samples = tuple((float(at), float(value)) for at, value in values)
+    if not all(type(text) is str for text in labels.values()):
+        raise TypeError("a label that is not text")
+    if not all(math.isfinite(at) for at, _ in samples):
+        raise ValueError("a sample of no time")
+    return Series(labels=labels, samples=samples)
