@@ -29,7 +29,11 @@ def test_a_pod_that_was_there_before_counts_from_its_first_scrape_on():
 
 
 def test_a_pod_that_starts_in_the_middle_counts_from_zero():
-    assert counted(pod("a", (60, 7, 1), (65, 9, 1))) == [(60, 7, 1), (65, 9, 1)]
+    assert counted(pod("a", (61, 7, 1), (66, 9, 1))) == [(61, 7, 1), (66, 9, 1)]
+
+
+def test_a_pod_that_was_not_scraped_for_a_while_at_the_beginning_was_there_all_the_same():
+    assert counted(pod("a", (60, 700, 70), (65, 709, 71))) == [(60, 0, 0), (65, 9, 1)]
 
 
 def test_a_process_that_starts_again_counts_from_zero():
@@ -45,10 +49,10 @@ def test_a_round_is_one_scrape_of_every_pod():
 
 def test_a_pod_that_goes_or_comes_does_not_join_two_rounds():
     leaves = pod("a", (5, 0, 0), (10, 10, 0))
-    stays = pod("b", (6, 0, 0), (11, 5, 0), (16, 10, 0), (21, 15, 0))
-    comes = pod("c", (17, 2, 0), (22, 4, 0))
+    stays = pod("b", (6, 0, 0), (11, 5, 0), (61, 10, 0), (66, 15, 0))
+    comes = pod("c", (62, 2, 0), (67, 4, 0))
 
-    assert counted(leaves, stays, comes) == [(6, 0, 0), (11, 15, 0), (17, 22, 0), (22, 29, 0)]
+    assert counted(leaves, stays, comes) == [(6, 0, 0), (11, 15, 0), (62, 22, 0), (67, 29, 0)]
 
 
 HISTORIES = st.lists(

@@ -137,6 +137,13 @@ def test_a_step_is_not_passed_on_the_requests_of_the_step_before():
     assert later.verdict is Verdict.PASS
 
 
+def test_after_prometheus_has_lost_its_history_a_step_is_not_passed_on_the_requests_of_its_pods_whole_life():
+    lost, seen = (5, 10_000, 0), (0, 10_050, 0)
+
+    assert answer(gate(min_requests=51), errors(lost, seen), step=8).verdict is Verdict.NO_DATA
+    assert answer(gate(min_requests=50), errors(lost, seen), step=8).verdict is Verdict.PASS
+
+
 def test_a_new_step_can_fail_on_the_requests_of_the_step_before():
     assert answer(gate(), ramp(0.5), step=1).verdict is Verdict.FAIL
 

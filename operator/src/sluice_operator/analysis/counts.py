@@ -1,16 +1,17 @@
 """Counters as Prometheus scraped them, turned into requests counted round by round.
 
 A counter only ever grows, except when its process starts again from 0. A pod seen for the first time in the middle
-of the history started then, so its first value counts; one seen from the start of the history was there before, so
-its first value is only where counting begins. A *round* is one scrape of every pod: it ends when a pod is scraped
-again. Rounds are what a limit's `checks` counts: two pods scraped a moment apart are one look, not two.
+of the history started then, so its first value counts; one seen in its first minute may have been there before, so its
+first value is only where counting begins. A *round* is one scrape of every pod: it ends when a pod is scraped again.
+Rounds are what a limit's `checks` counts: two pods scraped a moment apart are one look, not two.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_FIRST_SCRAPE_WITHIN = 15.0
-"""Seconds from the start of the history within which the first scrape of a pod that was there before must fall."""
+_FIRST_SCRAPE_WITHIN = 60.0
+"""Seconds from the start of the history within which the first scrape of a pod that was there before must fall. Pods
+are scraped at least that often, and histories begin that long before the time that is judged."""
 
 
 @dataclass(frozen=True, slots=True)

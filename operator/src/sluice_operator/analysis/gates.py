@@ -94,9 +94,10 @@ def _window(history: tuple[Round, ...], end: int, since: float) -> _Window:
 
 
 def _requests_since(history: tuple[Round, ...], began: float) -> float:
-    """Requests counted after the first round that lies wholly within a step."""
-    if history[0].at >= began:
-        return history[-1].total
+    """Requests counted after the first round within a step.
+
+    What that round itself counts may be older: all that its pods ever answered, where Prometheus has lost its history.
+    """
     return history[-1].total - next((r.total for r in history if r.at >= began), history[-1].total)
 
 
