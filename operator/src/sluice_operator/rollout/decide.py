@@ -11,6 +11,7 @@ from datetime import datetime
 from ..api.modelversion import ModelVersionStatus
 from .acts import consider
 from .capacity import replicas
+from .clock import not_later_than
 from .move import Move
 from .moves import all_moves
 from .plan import Plan, RouteTable
@@ -28,7 +29,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         snapshot: Everything observed about the model.
         now: The time, with a time zone.
     """
-    considered = consider(snapshot, now)
+    considered = consider(not_later_than(snapshot, now), now)
     plan = _decide(with_fallback(considered.snapshot, now), now)
     return replace(plan, acts=considered.outcomes)
 

@@ -5,7 +5,7 @@ last what lets it have more. No check raises a weight on missing evidence.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from ..analysis.gates import GateResult
@@ -259,9 +259,15 @@ def _go_to(s: Situation, step: int, *, why: str | None) -> Move:
         weight=100,
         step=s.step,
         step_started_at=s.candidate.status.step_started_at,
-        promoted_at=s.now,
+        promoted_at=_after_stable(s),
         decision=Decision(action="Promote", reason=reason, at=s.now),
     )
+
+
+def _after_stable(s: Situation) -> datetime:
+    """Now; or, where stable was promoted by a clock that was ahead, just after that: the later of the two is stable."""
+    before = s.stable.status.promoted_at if s.stable is not None else None
+    return s.now if before is None else max(s.now, before + timedelta(milliseconds=1))
 
 
 def _enter(s: Situation, step: int) -> Move:
