@@ -18,6 +18,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 DURATION_PATTERN = r"^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?([0-9]{1,5}ms)?$"
 QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$"
 _DURATION = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?(?:([0-9]{1,5})ms)?")
+_UNITS = (("h", 3_600_000, 9999), ("m", 60_000, 9999), ("s", 1000, 99_999), ("ms", 1, 99_999))
+"""Unit, milliseconds, and as many of them as may be written."""
 
 
 def parse_duration(value: object) -> timedelta:
@@ -39,8 +41,9 @@ def format_duration(value: timedelta) -> str:
     """Write a duration the way people type it: the inverse of `parse_duration`."""
     millis = round(value.total_seconds() * 1000)
     parts = []
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, millis = divmod(millis, size)
+    for unit, size, most in _UNITS:
+        count = min(millis // size, most)
+        millis -= count * size
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
