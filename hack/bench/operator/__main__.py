@@ -1,42 +1,31 @@
-"""`python -m hack.bench.operator`: how fast the operator takes a bad version back, and what it takes to run.
-
-Exit status: 0 measured, whatever the figures; 1 something could not be measured; 4 another run is at work;
-130 interrupted.
-"""
+"""`python -m hack.bench.operator`: how fast the operator takes a bad version back, and what it takes to run."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import dataclasses
-import importlib.metadata
 import json
-import os
-import platform
-import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from rich.console import Console
 from rich.table import Table
 
+from hack.bench.command import OUTPUT, command
+from hack.bench.errors import BenchError
+from hack.bench.machine import machine
 from hack.bench.operator import docs, parts
 from hack.bench.operator.figures import Found, figures, shown
 from hack.bench.operator.plot import draw
-from hack.bench.operator.stand import BenchError
-from hack.cluster.errors import ClusterError
 from hack.cluster.gobuild import KUBERNETES
 from hack.cluster.paths import default_paths
-from hack.cluster.steps import only_one, write_whole
+from hack.cluster.steps import write_whole
 from hack.testbed.client import RefusedError
 from hack.testbed.installation import built
 
-PATHS = default_paths()
-OUTPUT = Path("build/bench")
-NAME = "operator"
 _LIBRARIES = ("aiohttp", "kubernetes", "pydantic")
 
 T = TypeVar("T")
@@ -44,34 +33,12 @@ T = TypeVar("T")
 
 def main() -> int:
     """Run the benchmark; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hack.bench.operator", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="for working on the benchmark itself: every step, too small for its numbers to mean anything",
-    )
-    parser.add_argument("--write-docs", action="store_true", help="measure nothing: put the last run into docs/")
-    arguments = parser.parse_args()
-    if arguments.write_docs:
-        return docs.write(OUTPUT / f"{NAME}.json")
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with only_one(PATHS.cache / "bench.lock"):
-            return _measure(Console(highlight=False), quick=arguments.quick)
-    except ClusterError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print("\nstopped: nothing of it runs any more", file=sys.stderr)
-        return 130
+    return command("operator", doc=__doc__, measure=_measure, write_docs=docs.write)
 
 
-def _measure(console: Console, *, quick: bool) -> int:
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    sizes = parts.QUICK if quick else parts.Sizes()
-    stage = parts.Stage(paths=PATHS, program=built(PATHS), sizes=sizes, announce=console.print)
+def _measure(console: Console, name: str) -> int:
+    paths, sizes = default_paths(), parts.QUICK if name.endswith("-quick") else parts.Sizes()
+    stage = parts.Stage(paths=paths, program=built(paths), sizes=sizes, announce=console.print)
     found = Found()
 
     def measure(title: str, work: Coroutine[Any, Any, T]) -> T | None:
@@ -83,7 +50,6 @@ def _measure(console: Console, *, quick: bool) -> int:
             console.print(f"[red]{error}")
             return None
 
-    name = f"{NAME}-quick" if quick else NAME
     try:
         found.few = measure("rollbacks, a few rollouts at a time", parts.rollbacks(stage)) or ()
         found.reconcile_p99_s = measure(f"{sizes.concurrent} rollouts at once", parts.reconcile_p99(stage))
@@ -99,9 +65,13 @@ def _measure(console: Console, *, quick: bool) -> int:
 
 def _keep(console: Console, found: Found, *, path: Path) -> None:
     """Write down and show what was found."""
+    measured_on = machine(_LIBRARIES)
     summary = {
         "figures": figures(found),
-        "environment": _environment(),
+        "environment": {
+            **measured_on,
+            "versions": {"kube-apiserver": KUBERNETES.removeprefix("v"), **measured_on["versions"]},
+        },
         "rows": [dataclasses.asdict(one) for one in (*found.few, *found.many)],
         "loads": {
             name: dataclasses.asdict(load)
@@ -117,26 +87,6 @@ def _keep(console: Console, found: Found, *, path: Path) -> None:
         table.add_row(name, *shown(name, value))
     console.print(table)
     console.print(f"\nfigures: {path}   picture: {path.with_suffix('.svg')}")
-
-
-def _environment() -> dict[str, object]:
-    """What the figures were measured on: no names of hosts, no paths."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {
-            "kube-apiserver": KUBERNETES.removeprefix("v"),
-            **{name: importlib.metadata.version(name) for name in _LIBRARIES},
-        },
-    }
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hack.bench.errors import BenchError
 from hack.cluster.paths import Paths
 from hack.testbed.background import beside
 from hack.testbed.client import MODEL_VERSIONS, Client, connected
@@ -22,10 +23,6 @@ from hack.testbed.world import World
 
 AT_ONCE = 32
 """Objects that are applied side by side."""
-
-
-class BenchError(Exception):
-    """What ended the run, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +76,16 @@ def named(model: str, version: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def standing(paths: Paths, program: Path, *, interval: float) -> AsyncIterator[Stand]:
+async def standing(
+    paths: Paths, program: Path, *, interval: float, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Stand]:
     """Have a fresh stand while the block runs.
 
     Args:
         paths: Of the checkout.
         program: What is etcd and kube-apiserver.
         interval: Seconds between two samples, and between two scrapes.
+        settings: Further settings of the operator.
     """
     async with contextlib.AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-")))
@@ -99,7 +99,12 @@ async def standing(paths: Paths, program: Path, *, interval: float) -> AsyncIter
         log = paths.checkout / "build" / "bench" / "operator.log"
         operators = [
             Operator(
-                kubeconfig=config, prometheus=prometheus.url, log=log, interval=interval, name=f"operator-{number}"
+                kubeconfig=config,
+                prometheus=prometheus.url,
+                log=log,
+                interval=interval,
+                name=f"operator-{number}",
+                settings=settings,
             )
             for number in range(2)
         ]

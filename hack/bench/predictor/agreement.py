@@ -12,8 +12,9 @@ from typing import Any
 
 import aiohttp
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.inputs import Reference, request_body
-from hack.bench.predictor.running import BenchError, Running
+from hack.bench.predictor.running import Running
 
 CLIENTS = 8
 TIMEOUT_S = 60

@@ -1,55 +1,34 @@
-"""Puts the last run into docs/benchmarks/: its tables between two marks of the page, beside it its JSON and picture."""
+"""What the predictor's page shows of a run."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hack.bench import page
 from hack.bench.predictor.agreement import Agreement
 from hack.bench.predictor.figures import Figures, Found
 from hack.bench.predictor.report import BOUNDS, COLUMNS, TITLES, agreements, cells_of, disturbance, precisions
 from hack.bench.predictor.results import Row
 
 PAGE = Path("docs/benchmarks/predictor.md")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def write(summary: Path) -> int:
     """Write the page anew from the run's JSON; returns the exit status."""
-    if not summary.exists():
-        print(f"bench: {summary} is not there: run `make bench-predictor` first", file=sys.stderr)
-        return 1
-    PAGE.write_text(filled(PAGE.read_text(), json.loads(summary.read_text())))
-    for path in (summary, summary.with_suffix(".svg")):
-        shutil.copyfile(path, PAGE.with_suffix(path.suffix))
-    return 0
+    return page.write(PAGE, summary, parts=parts, target="bench-predictor")
 
 
-def filled(page: str, summary: Mapping[str, Any]) -> str:
-    """Return the page with a run's results between its marks.
-
-    Raises:
-        ValueError: The page has no marks.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE}: no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n" + "\n\n".join(_parts(summary)) + f"\n\n{END}{after}"
-
-
-def _parts(summary: Mapping[str, Any]) -> list[str]:
+def parts(summary: Mapping[str, Any]) -> list[str]:
+    """The paragraphs between the page's marks."""
     found = Found(
         rows=[Row(**row) for row in summary["rows"]],
         agreements=[Agreement(**one) for one in summary["agreements"]],
         starts=summary["starts"],
         precisions=summary["precisions"],
     )
-    parts = [
+    paragraphs = [
         _machine(summary["environment"]),
         f"![Throughput, latency, CPU, memory and start of five servers]({PAGE.with_suffix('.svg').name})",
         _figures(summary["figures"]),
@@ -59,7 +38,7 @@ def _parts(summary: Mapping[str, Any]) -> list[str]:
         _starts(found.starts),
         "\n".join(f"- {line}" for line in (*agreements(found), *precisions(found))),
     ]
-    return [part for part in parts if part]
+    return [paragraph for paragraph in paragraphs if paragraph]
 
 
 def _machine(environment: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from hack.bench.predictor.running import BenchError, Running
+from hack.bench.errors import BenchError
+from hack.bench.predictor.running import Running
 
 _FAMILY = "sluice_model_info"
 _TIMEOUT_S = 30

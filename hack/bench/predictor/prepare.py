@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.inputs import CALIBRATION
-from hack.bench.predictor.running import BenchError
 from hack.cluster.commands import UV, Shell
 from hack.cluster.errors import ClusterError
 from hack.cluster.gobuild import GoTool, add_go_tools

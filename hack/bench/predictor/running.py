@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.catalogue import PATH, Kind
 from hack.bench.predictor.inputs import request_body
 from hack.bench.predictor.memory import resident_mb
@@ -28,10 +29,6 @@ _POLL_S = 0.05
 _OK = 200
 _NOT_YET = (404, 500, 502, 503, 504)
 """What a server may say that listens before it has loaded its model."""
-
-
-class BenchError(Exception):
-    """What ended the run, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

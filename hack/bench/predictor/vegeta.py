@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.processes import Window
 from hack.bench.predictor.results import Load, read_hits, scheduled, summarise
-from hack.bench.predictor.running import BenchError, Running
+from hack.bench.predictor.running import Running
 
 TIMEOUT_S = 30
 IN_FLIGHT = 1024

@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.precision import stated
-from hack.bench.predictor.running import BenchError
 from sluice_predictor.metrics import Metrics
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hack.bench.errors import BenchError
 from hack.bench.predictor.catalogue import ALL, MODEL, PATH, SLUICE, Kind
 from hack.bench.predictor.processes import cpu_seconds
-from hack.bench.predictor.running import BenchError, running
+from hack.bench.predictor.running import running
 
 NO_SUCH_PROCESS = 2**22 + 1
 """Above the largest process id that Linux gives."""
