@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hack.testbed.controlplane import RELEASE_NAMESPACE, free_port
@@ -36,10 +36,18 @@ class Operator:
         log: What it prints is added to this file.
         interval: Seconds between two samples.
         name: Of its pod, by which it holds the lease: its next life has it at once, another operator after a while.
+        settings: Further settings, by the names of their environment variables.
     """
 
     def __init__(
-        self, *, kubeconfig: Path, prometheus: str, log: Path, interval: float = 1.0, name: str = "operator-0"
+        self,
+        *,
+        kubeconfig: Path,
+        prometheus: str,
+        log: Path,
+        interval: float = 1.0,
+        name: str = "operator-0",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
         self._log = log
@@ -56,6 +64,7 @@ class Operator:
             "SLUICE_NAMESPACE": RELEASE_NAMESPACE,
             "SLUICE_ACTS_ADMITTED": "true",
             "SLUICE_POD_NAME": name,
+            **(settings or {}),
         }
 
     @contextlib.contextmanager

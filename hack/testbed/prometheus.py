@@ -80,7 +80,9 @@ class Traffic:
         while self._scrapes[0][0] < at - _KEPT_SECONDS:
             self._scrapes.popleft()
 
-    def series(self, metric: str, *, since: float, until: float, nan: bool) -> Iterator[tuple[str, str]]:
+    def series(
+        self, metric: str, *, edges: set[str], since: float, until: float, nan: bool
+    ) -> Iterator[tuple[str, str]]:
         """Labels and samples of each series, as JSON without brackets."""
         kept = [scrape for scrape in self._scrapes if since <= scrape[0] <= until]
         zeros = ",".join(f'[{at:.3f},"{"NaN" if nan else 0}"]' for at, *_ in kept)
@@ -102,7 +104,8 @@ class Traffic:
         else:
             everything, fast = samples(1), samples(1, 3)
             for place, edge in enumerate(EDGES):
-                yield f'"le":"{edge}"', zeros if place < _FAST else fast if place < _SLOW else everything
+                if edge in edges:
+                    yield f'"le":"{edge}"', zeros if place < _FAST else fast if place < _SLOW else everything
 
 
 class Prometheus:
@@ -176,46 +179,60 @@ class Prometheus:
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        metric, namespaces, models, versions, seconds = _parsed(str(form["query"]))
-        if metric == REQUESTS:
+        asked = _parsed(str(form["query"]))
+        if asked.metric == REQUESTS:
             async with self._changed:
                 self.rounds += 1
                 self._changed.notify_all()
-        if self._fault is Fault.DOWN and request.transport is not None:
-            request.transport.abort()
-        if self._fault is Fault.ERROR:
-            return web.json_response({"status": "error", "error": "out of memory"}, status=500)
+        # First: a question that waited meets the fault that followed, never an answer in between.
         if self._fault is Fault.SLOW:
             await self._fault_over.wait()
+        if self._fault is Fault.DOWN and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        if self._fault is Fault.ERROR:
+            return web.json_response({"status": "error", "error": "out of memory"}, status=500)
         now = float(str(form["time"]))
-        wanted = {
-            target: traffic
-            for target, traffic in self._traffic.items()
-            if target.namespace in namespaces and target.model in models and target.version in versions
-        }
+        wanted = {target: traffic for target, traffic in self._traffic.items() if asked.about(target)}
         shows = [one for one in wanted.values() if one.broke_at and one.broke_at <= now and not one.shown_at]
-        body = self._answer(metric, {} if self._fault is Fault.EMPTY else wanted, since=now - seconds, until=now)
+        body = self._answer(asked, {} if self._fault is Fault.EMPTY else wanted, until=now)
         response = web.Response(body=body, content_type="application/json")
         await response.prepare(request)
         await response.write_eof()
-        if metric == REQUESTS and self._fault is None:
+        if asked.metric == REQUESTS and self._fault is None:
             for traffic in shows:
                 traffic.shown_at = time.time()
         return response
 
-    def _answer(self, metric: str, wanted: dict[Target, Traffic], *, since: float, until: float) -> bytes:
+    def _answer(self, asked: "_Selector", wanted: dict[Target, Traffic], *, until: float) -> bytes:
+        since, nan = until - asked.seconds, self._fault is Fault.NAN
         result = ",".join(
-            f'{{"metric":{{"__name__":"{metric}","namespace":"{target.namespace}","sluice_model":"{target.model}",'
+            f'{{"metric":{{"__name__":"{asked.metric}","namespace":"{target.namespace}","sluice_model":"{target.model}",'
             f'"sluice_version":"{target.version}","pod":"{target.model}-{target.version}","traffic":"live",{labels}}},'
             f'"values":[{samples}]}}'
             for target, traffic in wanted.items()
-            for labels, samples in traffic.series(metric, since=since, until=until, nan=self._fault is Fault.NAN)
+            for labels, samples in traffic.series(asked.metric, edges=asked.edges, since=since, until=until, nan=nan)
         )
         return f'{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}'.encode()
 
 
-def _parsed(query: str) -> tuple[str, set[str], set[str], set[str], int]:
-    """Metric, namespaces, models, versions and seconds of a selector.
+@dataclass(frozen=True, slots=True)
+class _Selector:
+    """What is asked for."""
+
+    metric: str
+    namespaces: set[str]
+    models: set[str]
+    versions: set[str]
+    edges: set[str]
+    seconds: int
+
+    def about(self, target: Target) -> bool:
+        return target.namespace in self.namespaces and target.model in self.models and target.version in self.versions
+
+
+def _parsed(query: str) -> _Selector:
+    """A selector.
 
     Raises:
         web.HTTPBadRequest: It is anything else.
@@ -224,7 +241,14 @@ def _parsed(query: str) -> tuple[str, set[str], set[str], set[str], int]:
     if found is None or found[1] not in (REQUESTS, BUCKETS):
         raise web.HTTPBadRequest(text=f"not a selector that is understood here: {query[:200]}")
     values = {name: _alternatives(text) for name, _, text in _MATCHER.findall(found[2])}
-    return found[1], values["namespace"], values["sluice_model"], values["sluice_version"], int(found[3])
+    return _Selector(
+        metric=found[1],
+        namespaces=values["namespace"],
+        models=values["sluice_model"],
+        versions=values["sluice_version"],
+        edges=values.get("le", set(EDGES)),
+        seconds=int(found[3]),
+    )
 
 
 def _alternatives(text: str) -> set[str]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hack.bench.errors import BenchError
 from hack.bench.operator import audit
-from hack.bench.operator.stand import BenchError, Stand, named, standing
+from hack.bench.operator.stand import Stand, named, standing
 from hack.cluster.paths import Paths
 
 STABLE, CANDIDATE = "1.0.0", "1.1.0"
@@ -32,6 +33,7 @@ _QUICK = {
     "analysis": _ANALYSIS,
 }
 _USUAL = {"steps": [{"weight": 5, "hold": "2m"}, {"weight": 25, "hold": "5m"}, {"weight": 50, "hold": "5m"}]}
+_UNPACED = {"SLUICE_WRITES_PER_SECOND": "1000"}
 _TIMED = "controller_runtime_reconcile_time_seconds_bucket"
 
 Announce = Callable[[str], None]
@@ -142,9 +144,12 @@ async def many_rollouts(stage: Stage, loaded: Callable[[Load], None]) -> list[Ro
 
 
 async def idle(stage: Stage) -> Load:
-    """Very many versions with nothing to do, after a restart of the operator."""
+    """Very many versions with nothing to do, after a restart of the operator.
+
+    They are made as fast as this machine can, not at the pace that an API server is spared with.
+    """
     models = _models(stage.sizes.idle)
-    async with standing(stage.paths, stage.program, interval=5.0) as stand:
+    async with standing(stage.paths, stage.program, interval=5.0, settings=_UNPACED) as stand:
         await _all_serve(stand, models)
         stage.announce(f"{len(models)} models serve")
         stand.operator.kill()
@@ -180,7 +185,7 @@ def _models(count: int) -> list[str]:
 
 async def _all_serve(stand: Stand, models: Sequence[str]) -> None:
     await stand.apply(models, STABLE)
-    await stand.all_reach(models, STABLE, "Stable", seconds=60 + len(models) / 5)
+    await stand.all_reach(models, STABLE, "Stable", seconds=60 + len(models) / 3)
 
 
 async def _roll_out(stand: Stand, models: Sequence[str], rollout: dict[str, Any]) -> None:

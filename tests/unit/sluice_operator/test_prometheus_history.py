@@ -55,11 +55,12 @@ class Prometheus:
                 samples=tuple(sample for sample in samples if since < sample[0] <= until),
             )
             for (target, pod, labels), samples in self.counters.items()
-            if (labels[0][0] == wanted and f'"{target.model}"' in query) or f"|{target.model}" in query
+            if labels[0][0] == wanted and re.search(rf'["|]{target.model}["|]', query)
+            if wanted == "code" or "le=" not in query or re.escape(labels[0][1]).replace("\\", "\\\\") in query
         ]
 
     def everything(self, targets, *, since, until):
-        answers = [self.holds(query, since=since, until=until) for query in queries(targets, seconds=1)]
+        answers = [self.holds(query, since=since, until=until) for query in queries(targets, seconds=1, edges={0.25})]
         return read_evidence(*answers, targets=targets, edges={0.25}, since=since)
 
 
@@ -189,6 +190,22 @@ def test_what_is_no_longer_watched_is_forgotten():
 
     assert [set(sample.evidence) for _, sample in samples] == [{TARGET}, {other}, {TARGET}]
     assert seconds(client) == [120, 120, 120]
+
+
+def test_of_an_edge_that_the_histogram_does_not_have_is_told_which_it_has():
+    client, other = Prometheus(), Target("default", "other", "1")
+    for number in range(30):
+        client.scrape(TARGET, "p", BEGAN - 100.05 + 5 * number, good=100 * number, bad=number)
+        client.scrape(other, "p", BEGAN - 100.05 + 5 * number, good=100 * number, bad=number)
+    watched = {TARGET: asks(60, 0.3), other: asks(60, 0.25)}
+    samples = follow(client, answers(2), watched=lambda _: watched)
+
+    for _, sample in samples:
+        assert sample.evidence[TARGET].slower.keys() == {0.25}
+        assert sample.evidence[other].slower.keys() == {0.25}
+    whole = [query for query in client.asked if "bucket" in query and "le=" not in query]
+    assert len(whole) == len(samples)
+    assert not any("other" in query for query in whole)
 
 
 def test_an_edge_that_nobody_asked_for_before_is_filled():

@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 
 from sluice_operator.analysis.counts import Scrape
 from sluice_operator.prometheus.client import Series
-from sluice_operator.prometheus.predictor import Target, queries, read_evidence
+from sluice_operator.prometheus.predictor import Target, all_buckets, queries, read_evidence
 
 TEXT = st.text(max_size=30)
 TARGETS = st.lists(st.builds(Target, namespace=TEXT, model=TEXT, version=TEXT), min_size=1, max_size=4)
 LABELS = ("namespace", "sluice_model", "sluice_version")
+EDGES = frozenset({0.25})
 STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"', re.DOTALL)
 WHOLE = re.compile(
-    r'(?P<metric>[a-z_]+)\{traffic="live",namespace=~S,sluice_model=~S,sluice_version=~S\}\[(?P<seconds>\d+)s\]'
+    r'(?P<metric>[a-z_]+)\{traffic="live",namespace=~S,sluice_model=~S,sluice_version=~S(,le=~S)?\}\[(?P<seconds>\d+)s\]'
 )
 
 
@@ -26,7 +27,7 @@ def unquoted(literal: str) -> str:
 
 @given(TARGETS)
 def test_no_name_can_end_the_string_it_is_in(targets):
-    for query in queries(targets, seconds=120):
+    for query in (*queries(targets, seconds=120, edges=EDGES), all_buckets(targets, seconds=120)):
         assert WHOLE.fullmatch(
             STRING.sub("S", query.replace('traffic="live"', "traffic=LIVE", 1)).replace("LIVE", '"live"')
         )
@@ -34,7 +35,7 @@ def test_no_name_can_end_the_string_it_is_in(targets):
 
 @given(TARGETS, TEXT)
 def test_a_matcher_takes_the_names_it_was_given_and_no_other(targets, other):
-    query, _ = queries(targets, seconds=120)
+    query, _ = queries(targets, seconds=120, edges=EDGES)
     patterns = [unquoted(literal) for literal in STRING.findall(query)[1:]]
 
     for pattern, field in zip(patterns, ("namespace", "model", "version"), strict=True):
@@ -48,13 +49,24 @@ def test_a_matcher_takes_the_names_it_was_given_and_no_other(targets, other):
 def test_the_questions_do_not_grow_in_number_with_the_rollouts():
     many = [Target("ns", f"model-{n}", "1.0.0") for n in range(50)]
 
-    assert len(queries(many, seconds=120)) == len(queries(many[:1], seconds=120)) == 2
+    assert len(queries(many, seconds=120, edges=EDGES)) == len(queries(many[:1], seconds=120, edges=EDGES)) == 2
 
 
 def test_the_same_rollouts_ask_the_same_question_in_any_order():
     one, other = Target("a", "m", "1"), Target("b", "n", "2")
 
-    assert queries([one, other], seconds=60) == queries([other, one], seconds=60)
+    assert queries([one, other], seconds=60, edges=EDGES) == queries([other, one], seconds=60, edges=EDGES)
+
+
+@pytest.mark.parametrize(
+    ("le", "asked"),
+    [("0.25", True), ("1", True), ("1.0", True), ("+Inf", True), ("0.5", False), ("0225", False), ("10", False)],
+)
+def test_of_a_histogram_only_the_edges_that_gates_compare_with_are_asked_for(le, asked):
+    _, buckets = queries([TARGET], seconds=60, edges=frozenset({0.25, 1.0}))
+    pattern = unquoted(STRING.findall(buckets)[-1])
+
+    assert bool(re.fullmatch(pattern, le)) is asked
 
 
 # What comes back

@@ -1,4 +1,4 @@
-"""The predictor's counters as evidence: the two questions asked of Prometheus, and how the answers are read.
+"""The predictor's counters as evidence: the questions asked of Prometheus, and how the answers are read.
 
 Series are selected by target labels, which come from the pod at scrape, never by labels that an application writes.
 Only live traffic is evidence.
@@ -37,10 +37,25 @@ class Question:
     """The edges of the latency histogram that they compare with, in seconds."""
 
 
-def queries(targets: Iterable[Target], *, seconds: int) -> tuple[str, str]:
-    """The two queries that fetch the raw counters of all targets over the last seconds."""
-    wanted = sorted(targets, key=lambda target: (target.namespace, target.model, target.version))
-    labels = ",".join(
+def queries(targets: Iterable[Target], *, seconds: int, edges: AbstractSet[float]) -> tuple[str, str]:
+    """The two queries that fetch the raw counters of all targets over the last seconds.
+
+    Of the latency histogram only these edges, in seconds, are asked for, and what counts all requests.
+    """
+    labels = _labels(targets)
+    spelled = {"+Inf"} | {text for edge in edges for text in (f"{edge:g}", str(float(edge)))}
+    wanted = _matcher("le", spelled)
+    return f"{REQUESTS}{{{labels}}}[{seconds}s]", f"{BUCKETS}{{{labels},{wanted}}}[{seconds}s]"
+
+
+def all_buckets(targets: Iterable[Target], *, seconds: int) -> str:
+    """The query for whole histograms: which edges they have is asked when one that is wanted did not come."""
+    return f"{BUCKETS}{{{_labels(targets)}}}[{seconds}s]"
+
+
+def _labels(targets: Iterable[Target]) -> str:
+    wanted = list(targets)
+    return ",".join(
         (
             'traffic="live"',
             _matcher("namespace", (target.namespace for target in wanted)),
@@ -48,7 +63,6 @@ def queries(targets: Iterable[Target], *, seconds: int) -> tuple[str, str]:
             _matcher("sluice_version", (target.version for target in wanted)),
         )
     )
-    return f"{REQUESTS}{{{labels}}}[{seconds}s]", f"{BUCKETS}{{{labels}}}[{seconds}s]"
 
 
 def _matcher(label: str, values: Iterable[str]) -> str:

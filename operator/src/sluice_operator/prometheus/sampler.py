@@ -1,5 +1,7 @@
 """One sampler for all rollouts: two questions an interval, however many there are, and two about those that are new.
 
+One more is asked while a gate wants an edge that its histogram does not have, so that people can be told which it has.
+
 What it holds is a copy of what Prometheus has; after a restart the first answer brings the same evidence back.
 """
 
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from ..analysis.gates import Evidence
 from .client import PrometheusClient, PrometheusError
 from .history import extended
-from .predictor import Question, Target, queries, read_evidence
+from .predictor import Question, Target, all_buckets, queries, read_evidence
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +84,8 @@ class Sampler:
         again = min(seconds, int(now - self._known_at) + _OVERLAP)
         try:
             new, whole = await asyncio.gather(
-                self._ask(known, edges=edges, seconds=again, now=now),
-                self._ask(watched.keys() - known, edges=edges, seconds=seconds, now=now),
+                self._ask(_of(watched, known), edges=edges, seconds=again, now=now),
+                self._ask(_of(watched, watched.keys() - known), edges=edges, seconds=seconds, now=now),
             )
         except PrometheusError as error:
             log.warning("Prometheus does not answer: %s", error)
@@ -98,10 +100,24 @@ class Sampler:
         return known is not None and known.errors.since <= since
 
     async def _ask(
-        self, targets: AbstractSet[Target], *, edges: AbstractSet[float], seconds: int, now: float
+        self, watched: Mapping[Target, Question], *, edges: AbstractSet[float], seconds: int, now: float
     ) -> dict[Target, Evidence]:
-        if not targets:
+        if not watched:
             return {}
-        requests, buckets = queries(targets, seconds=seconds)
-        answers = await asyncio.gather(self._client.matrix(requests, at=now), self._client.matrix(buckets, at=now))
-        return read_evidence(*answers, targets=targets, edges=edges, since=now - seconds)
+        since = now - seconds
+        asked = queries(watched, seconds=seconds, edges=edges)
+        requests, buckets = await asyncio.gather(*(self._client.matrix(query, at=now) for query in asked))
+        found = read_evidence(requests, buckets, targets=watched, edges=edges, since=since)
+        unsure = [
+            target
+            for target, question in watched.items()
+            if found[target].errors.pods and not question.edges <= found[target].slower.keys()
+        ]
+        if unsure:
+            whole = await self._client.matrix(all_buckets(unsure, seconds=seconds), at=now)
+            found |= read_evidence(requests, whole, targets=unsure, edges=edges, since=since)
+        return found
+
+
+def _of(watched: Mapping[Target, Question], targets: AbstractSet[Target]) -> Mapping[Target, Question]:
+    return {target: question for target, question in watched.items() if target in targets}
