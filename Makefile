@@ -74,8 +74,9 @@ generate: $(UV) ## Write the generated files anew.
 	@$(RUN) python -m hack.generate
 
 .PHONY: soak
-soak: cluster images models ## What takes longer than a test may: ten minutes of mixed load, the operator killed again and again.
+soak: cluster images models ## What takes longer than a test may: 50,000 requests across ten releases, the operator killed again and again.
 	@$(RUN) pytest -m soak tests/integration tests/e2e
+	@$(RUN) python -m hack.soak
 
 .PHONY: bench-predictor
 bench-predictor: models ## Measure the predictor beside four other servers, about 25 minutes on a quiet machine; keep the result in docs/.

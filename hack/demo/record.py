@@ -18,8 +18,9 @@ class Answer:
         sent_at: When the request was sent.
         latency: Seconds from sending to the last byte of the answer, or to giving up.
         status: HTTP status; 0 when no answer came.
-        version: The model version that says it answered; None when nothing says so.
+        version: The model version whose request it was; None when nothing says so.
         error: What went wrong in one line; empty when nothing did.
+        by_gateway: Whether the gateway answered in the version's place.
     """
 
     sent_at: float
@@ -27,6 +28,7 @@ class Answer:
     status: int
     version: str | None
     error: str = ""
+    by_gateway: bool = False
 
     @property
     def ok(self) -> bool:

@@ -43,11 +43,11 @@ def errors_outside(answers: Sequence[Answer], *, bad: str, zero_at: float | None
     """Failed requests that are not the bad version's own doing while it had traffic.
 
     A failed request (any status but 200, or no answer) is outside if its answer does not name the bad
-    version, or if it was sent more than `GRACE_S` after the route read back weight 0 for that version. One
-    that was sent before and failed after is the bad version's own: it was under way.
+    version, if the gateway gave it in that version's place, or if it was sent more than `GRACE_S` after the route read
+    back weight 0 for that version. One that was sent before and failed after is its own: it was under way.
     """
     ends = float("inf") if zero_at is None else zero_at + GRACE_S
-    return [one for one in answers if not one.ok and (one.version != bad or one.sent_at > ends)]
+    return [one for one in answers if not one.ok and (one.version != bad or one.by_gateway or one.sent_at > ends)]
 
 
 def p95(latencies: Sequence[float]) -> float | None:

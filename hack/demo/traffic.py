@@ -18,6 +18,8 @@ import aiohttp
 from hack.demo.record import Answer
 
 VERSION_HEADER = "x-model-version"
+UPSTREAM_HEADER = "x-envoy-upstream-service-time"
+"""Envoy adds it to what a version answered. The version's name it adds to answers of its own as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +111,26 @@ class Traffic:
 
     async def _ask(self, text: str) -> Answer:
         sent_at, began = time.time(), time.monotonic()
-        status, version, error = 0, None, ""
+        status, version, error, by_gateway = 0, None, "", False
         try:
             async with self._client().post(
                 self.target.url, json={"instances": [text]}, headers={"Host": self.target.host}
             ) as response:
                 version = response.headers.get(VERSION_HEADER)
+                by_gateway = response.headers.get("server") == "envoy" and UPSTREAM_HEADER not in response.headers
                 body = await response.text()
                 status = response.status
                 error = "" if status == 200 else " ".join(body.split())[:200]
         except (aiohttp.ClientError, TimeoutError) as failure:
             error = str(failure) or type(failure).__name__
-        return Answer(sent_at=sent_at, latency=time.monotonic() - began, status=status, version=version, error=error)
+        return Answer(
+            sent_at=sent_at,
+            latency=time.monotonic() - began,
+            status=status,
+            version=version,
+            error=error,
+            by_gateway=by_gateway,
+        )
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -1,5 +1,7 @@
 """The report is computed from the recording alone; what cannot be put down to a version counts against Sluice."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +58,12 @@ def test_an_error_that_no_version_signed_is_outside():
     broken = answer(15.0, version=None, status=0)
 
     assert errors_outside([refused, broken], bad="1.1.0", zero_at=ZERO) == [refused, broken]
+
+
+def test_an_error_that_the_gateway_answered_in_the_bad_versions_place_is_outside():
+    refused = replace(answer(15.0, version="1.1.0", status=503), by_gateway=True)
+
+    assert errors_outside([refused], bad="1.1.0", zero_at=ZERO) == [refused]
 
 
 def test_an_error_of_the_bad_version_to_a_request_sent_after_weight_zero_and_the_grace_is_outside():

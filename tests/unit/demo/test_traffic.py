@@ -16,6 +16,7 @@ class Server:
         self.bodies = []
         self.hosts = []
         self.status = 200
+        self.headers = {}
         self.release = asyncio.Event()
         self.release.set()
 
@@ -23,7 +24,8 @@ class Server:
         self.bodies.append(await request.json())
         self.hosts.append(request.headers["Host"])
         await self.release.wait()
-        return web.Response(status=self.status, text="over  there\nit broke", headers={"x-model-version": "1.0.0"})
+        headers = {"x-model-version": "1.0.0", **self.headers}
+        return web.Response(status=self.status, text="over  there\nit broke", headers=headers)
 
 
 @pytest.fixture
@@ -72,6 +74,22 @@ async def test_a_failure_is_recorded_with_what_the_server_said_in_one_line(serve
 
     assert (answer.status, answer.version, answer.error) == (500, "1.0.0", "over there it broke")
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "by_gateway"),
+    [
+        ({}, False),
+        ({"server": "envoy"}, True),
+        ({"server": "envoy", "x-envoy-upstream-service-time": "4"}, False),
+    ],
+)
+async def test_an_answer_of_the_gateways_own_is_told_from_the_versions(server, url, headers, by_gateway):
+    server.status, server.headers = 503, headers
+    async with Traffic(target(url), repeat("text")) as traffic:
+        answer = await traffic.probe()
+
+    assert (answer.version, answer.by_gateway) == ("1.0.0", by_gateway)
 
 
 async def test_no_answer_at_all_is_status_zero_from_no_version():

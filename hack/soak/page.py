@@ -1,0 +1,68 @@
+"""Puts the last soak into docs/soak.md: its figures between two marks of the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hack.bench.page import BEGIN, END
+
+PAGE = Path("docs/soak.md")
+SUMMARY = Path("build/bench/soak.json")
+
+_MEANING = {
+    "requests": "requests that clients sent and got an answer to",
+    "promotions": "good versions, each promoted",
+    "rollbacks": "bad versions, each taken back by its gate",
+    "upgrades": "`helm upgrade` from the chart before its last change, and `helm rollback`, each under a rollout",
+    "outage_s": "seconds without an operator, in the middle of a rollout",
+    "errors_of_bad_versions": "errors that the bad versions themselves answered while they had traffic",
+    "errors_outside": "all other errors: must be 0",
+    "held_back": "requests not sent, because 256 others waited for their answers",
+    "latency_p50_ms": "median latency",
+    "latency_p99_ms": "99th percentile of the latency",
+    "latency_max_ms": "longest latency",
+    "duration_s": "seconds from the first request to the last answer",
+}
+
+
+def filled(page: str, summary: Mapping[str, Any]) -> str:
+    """Return the page with a run's figures between its marks.
+
+    Raises:
+        ValueError: The page has no marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PAGE}: no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{_machine(summary['environment'])}\n\n{_table(summary['figures'])}\n\n{END}{after}"
+
+
+def write() -> None:
+    """Write the page anew from the last run's JSON.
+
+    Raises:
+        FileNotFoundError: There was no run.
+        ValueError: The page has no marks.
+    """
+    PAGE.write_text(filled(PAGE.read_text(), json.loads(SUMMARY.read_text())))
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    return (
+        f"{environment['cores']} cores, {environment['memory_gb']:.0f} GB, {environment['system']}, "
+        f"Kubernetes {environment['kubernetes']}."
+    )
+
+
+def _table(figures: Mapping[str, float | None]) -> str:
+    lines = ["| figure | value | what it is |", "|---|---:|---|"]
+    lines += [f"| `{name}` | {_shown(value)} | {_MEANING[name]} |" for name, value in figures.items()]
+    return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:,}"
