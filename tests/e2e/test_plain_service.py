@@ -1,6 +1,5 @@
 """KServe alone, without ModelVersions, serves with our runtime: the cluster's or a namespace's, in every protocol."""
 
-import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 
@@ -14,6 +13,7 @@ from hack.cluster.applications import built_tags
 from hack.cluster.kind import GATEWAY_PORT
 from hack.demo.kube import Cluster, tool
 from hack.demo.traffic import Target, Traffic
+from tests.e2e.clients import answering
 from tests.e2e.plain import PlainNamespace, plain_namespace, runtime
 
 RUNTIME = runtime("ClusterServingRuntime")["metadata"]["name"]
@@ -83,15 +83,6 @@ async def test_plain_service_restarts_without_losing_a_request(namespace: PlainN
     assert before.keys().isdisjoint(after)
     assert [answer for answer in traffic.answers if not answer.ok] == []
     assert traffic.held_back == 0
-
-
-async def answering(traffic: Traffic) -> None:
-    """Wait until the Gateway has heard of the route."""
-    for _ in range(150):
-        if (await traffic.probe()).ok:
-            return
-        await asyncio.sleep(0.2)
-    pytest.fail("the Gateway does not send to the service")
 
 
 def test_the_shipped_manifest_is_what_the_chart_installs(installed: Cluster) -> None:
