@@ -64,6 +64,7 @@ priorityClassName: {{ . }}
 {{- /* The operator's settings. */}}
 {{- define "sluice.environment" -}}
 - {name: SLUICE_INTERVAL, value: {{ .Values.prometheus.interval | quote }}}
+- {name: SLUICE_WRITES_PER_SECOND, value: {{ .Values.operator.writesPerSecond | quote }}}
 - {name: SLUICE_GATEWAY_NAME, value: {{ .Values.route.gateway.name | quote }}}
 - {name: SLUICE_GATEWAY_NAMESPACE, value: {{ .Values.route.gateway.namespace | quote }}}
 - {name: SLUICE_DOMAIN, value: {{ .Values.route.domain | quote }}}

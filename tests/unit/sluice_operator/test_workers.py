@@ -13,6 +13,7 @@ from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics
 from sluice_operator.controller.workers import Workers
 from sluice_operator.kube.errors import ConflictError, NotLeaderError, UnavailableError
+from sluice_operator.kube.pace import Pace
 from sluice_operator.kube.workqueue import WorkQueue
 
 pytestmark = pytest.mark.looptime
@@ -28,7 +29,8 @@ class Scene:
         self.seen = []
         self.metrics = Metrics()
         self.queue = WorkQueue(self.metrics.queue)
-        self.workers = Workers(queue=self.queue, reconcile=self.reconcile, metrics=self.metrics.runtime)
+        self.pace = Pace(40.0, clock=asyncio.get_running_loop().time)
+        self.workers = Workers(queue=self.queue, reconcile=self.reconcile, pace=self.pace, metrics=self.metrics.runtime)
 
     async def reconcile(self, key):
         self.seen.append((key, asyncio.get_running_loop().time()))
@@ -177,3 +179,16 @@ async def test_each_line_of_a_reconcile_says_which_model_it_was_about():
         ("slow", "default", "sms"),
         ("503 later", "default", "sms"),
     ]
+
+
+async def test_what_is_urgent_does_not_wait_for_the_pace_of_writes():
+    scene = Scene(None)
+    for _ in range(1000):
+        scene.pace.wrote()
+    async with scene.at_work():
+        scene.queue.add(OTHER)
+        scene.queue.add(SMS, urgent=True)
+        await asyncio.sleep(1)
+        assert (len(scene.times(SMS)), len(scene.times(OTHER))) == (1, 0)
+        await asyncio.sleep(60)
+        assert len(scene.times(OTHER)) == 1

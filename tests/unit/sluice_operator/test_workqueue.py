@@ -24,9 +24,9 @@ class Queue(RuleBasedStateMachine):
         self.later: dict[str, float] = {}
         self.failures: dict[str, int] = {}
 
-    @rule(key=KEYS)
-    def add(self, key: str) -> None:
-        self.queue.add(key, self.now)
+    @rule(key=KEYS, urgent=st.booleans())
+    def add(self, key: str, *, urgent: bool) -> None:
+        self.queue.add(key, self.now, urgent=urgent)
         self.waiting.add(key)
 
     @rule(key=KEYS, delay=st.sampled_from([0.0, 0.5, 1.0, 5.0]))
@@ -50,15 +50,15 @@ class Queue(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def take(self) -> None:
-        key = self.queue.take(self.now)
+    @rule(urgent=st.booleans())
+    def take(self, *, urgent: bool) -> None:
+        key = self.queue.take(self.now, urgent=urgent)
         due = {late for late, at in self.later.items() if at <= self.now}
         self.waiting |= due
         for late in due:
             del self.later[late]
         if key is None:
-            assert self.waiting <= self.busy, "somebody waits although nobody works on it"
+            assert urgent or self.waiting <= self.busy, "somebody waits although nobody works on it"
             return
         assert key not in self.busy, "two workers have one key"
         assert key in self.waiting, "nobody asked for this key"
@@ -243,16 +243,46 @@ def test_a_delayed_key_waits_from_when_it_is_due():
     assert told.said[2][1] == pytest.approx(20 - 10.005)
 
 
-def test_what_comes_first_passes_all_that_wait_but_not_who_works_on_it():
+def test_what_is_urgent_passes_all_that_wait_but_not_who_works_on_it():
     queue: QueueState[str] = QueueState(Unobserved())
     for key in "abc":
         queue.add(key, 0)
-    queue.add("d", 0, first=True)
-    queue.add("b", 0, first=True)
-    assert [queue.take(0), queue.take(0)] == ["b", "d"]
-    queue.add("b", 0, first=True)
-    queue.add("b", 0, first=True)
-    assert [queue.take(0), queue.take(0), queue.take(0)] == ["a", "c", None], "it is still being worked on"
+    queue.add("d", 0, urgent=True)
+    queue.add("b", 0, urgent=True)
+    assert [queue.take(0), queue.take(0)] == ["d", "b"]
+    queue.add("b", 0)
+    queue.add("b", 0, urgent=True)
+    assert queue.take(0, urgent=True) is None, "it is still being worked on"
     queue.done("b", 0)
 
-    assert queue.take(0) == "b"
+    assert [queue.take(0), queue.take(0), queue.take(0)] == ["b", "a", "c"]
+
+
+def test_what_is_urgent_still_is_after_a_failure_and_not_after_a_success():
+    queue: QueueState[str] = QueueState(Unobserved())
+    queue.add("a", 0, urgent=True)
+    assert queue.take(0) == "a"
+    queue.add_failed("a", 0)
+    queue.done("a", 0)
+    assert queue.take(1, urgent=True) == "a"
+    queue.forget("a")
+    queue.done("a", 1)
+    queue.add("a", 1)
+
+    assert queue.take(1, urgent=True) is None
+    assert queue.take(1) == "a"
+
+
+@pytest.mark.looptime
+async def test_who_takes_only_what_is_urgent_is_woken_by_that_alone():
+    queue: WorkQueue[str] = WorkQueue()
+    worker = asyncio.create_task(queue.take(urgent=True))
+    another = asyncio.create_task(queue.take(urgent=True))
+    await asyncio.sleep(1)
+    queue.add("a")
+    await asyncio.sleep(1)
+    assert not worker.done()
+    queue.add("b", urgent=True)
+    queue.add("a", urgent=True)
+
+    assert {await worker, await another} == {"a", "b"}

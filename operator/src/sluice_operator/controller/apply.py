@@ -6,12 +6,9 @@ so a decision on something that has changed since is refused by the API server i
 whose InferenceService is refused does not hold up the others.
 """
 
-import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
-from ..api import action
-from ..api.action import RolloutActionStatus
 from ..api.base import API_VERSION
 from ..api.labels import VERSION_LABEL
 from ..api.modelversion import KIND, ModelVersionStatus
@@ -24,9 +21,10 @@ from ..rollout.transitions import transition
 from ..routing.httproute import render_route
 from ..serving.foreign import fields, without_additions
 from ..serving.render import render_inference_service
+from . import act_outcomes
 from .metrics import Metrics
 from .observe import Copies, Installation, read_status
-from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS, ROLLOUT_ACTIONS
+from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
 from .writer import Writer, covers
 
 log = logging.getLogger(__name__)
@@ -67,7 +65,8 @@ class Applier:
         for invalid in snapshot.invalid:
             await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
         for name, said in plan.acts.items():
-            await self._act(snapshot.namespace, name, said)
+            # After the status that holds its effect, so that a kill in between loses neither.
+            await act_outcomes.tell(self._gateway, namespace=snapshot.namespace, name=name, said=said)
         await self.write_route(snapshot, plan, live=route)
         if plan.remove_route and route is not None:
             await self._writer.delete(HTTP_ROUTES, route)
@@ -172,8 +171,10 @@ class Applier:
         self._metrics.show(
             namespace=meta["namespace"], model=spec["model"], version=str(spec.get("version")), status=status
         )
-        body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         before = read_status(obj)
+        if before == status and "status" in obj:
+            return obj
+        body = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         if before.model_dump(mode="json", by_alias=True, exclude_none=True) == body and "status" in obj:
             return obj
         identity = {name: meta[name] for name in ("name", "namespace", "resourceVersion")}
@@ -181,19 +182,6 @@ class Applier:
         answer = await self._gateway.apply(MODEL_VERSIONS, written, sub="status")
         self._tell(obj, before, status)
         return answer
-
-    async def _act(self, namespace: str, name: str, said: RolloutActionStatus) -> None:
-        """Say what came of an act: after the status that holds its effect, so that a kill in between loses neither."""
-        written = {
-            "apiVersion": API_VERSION,
-            "kind": action.KIND,
-            "metadata": {"name": name, "namespace": namespace},
-            "status": said.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        with contextlib.suppress(NotFoundError):
-            await self._gateway.apply(ROLLOUT_ACTIONS, written, sub="status")
-        extra = {"namespace": namespace, "act": name, "outcome": str(said.outcome)}
-        log.info("act: %s", said.message, extra=extra)
 
     async def _invalid(self, obj: Object, status: ModelVersionStatus) -> None:
         """Say what is wrong with an object that cannot be read; an API server may refuse even that."""

@@ -20,13 +20,15 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from ..api.labels import MODEL_LABEL
+from ..kube.errors import ApiError
 from ..kube.events import EventRecorder
 from ..kube.gateway import Gateway, Object, Resource
 from ..kube.lease import Lease
+from ..kube.pace import Pace
 from ..kube.reflector import Key, Reflector, key_of
 from ..kube.workqueue import WorkQueue
 from ..routing.httproute import read_route
-from . import probes, resources
+from . import act_outcomes, probes, resources
 from .apply import Applier
 from .claims import Claims
 from .metrics import Metrics
@@ -34,7 +36,7 @@ from .observe import Copies, Installation
 from .reconciler import Reconciler
 from .sampling import Sampling
 from .settings import Settings
-from .watchlist import News
+from .watchlist import News, has_traffic
 from .workers import WORKERS, Workers
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,14 @@ class Manager:
             wall=lambda: datetime.now(UTC),
         )
         self._leading = False
-        self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked)
+        self._pace = Pace(settings.writes_per_second, clock=time.monotonic)
+
+        def asked_and_paced(method: str, code: str) -> None:
+            asked(method, code)
+            if method != "GET":
+                self._pace.wrote()
+
+        self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked_and_paced)
         self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
         self._copies = self._make_copies(settings.watch_namespaces)
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
@@ -94,7 +103,9 @@ class Manager:
             rolled_back=self._metrics.sample_to_route.observe,
             clock=lambda: datetime.now(UTC),
         )
-        self._workers = Workers(queue=self._queue, reconcile=reconciler.reconcile, metrics=self._metrics.runtime)
+        self._workers = Workers(
+            queue=self._queue, reconcile=reconciler.reconcile, pace=self._pace, metrics=self._metrics.runtime
+        )
         self._metrics.queue.watch(depth=lambda: len(self._queue), working=self._queue.working)
         for namespace in ("", *settings.prometheus_namespaces):
             self._metrics.watch_prometheus(namespace, up=partial(self._prometheus_is_up, namespace))
@@ -164,9 +175,9 @@ class Manager:
                 changed=self._version_changed,
                 index=resources.model_of_version,
             ),
-            services=labelled(resources.INFERENCE_SERVICES, self._labelled_changed),
+            services=labelled(resources.INFERENCE_SERVICES, self._backend_changed),
             routes=labelled(resources.HTTP_ROUTES, self._route_changed),
-            pods=labelled(resources.PODS, self._labelled_changed, selector=MODEL_LABEL),
+            pods=labelled(resources.PODS, self._backend_changed, selector=MODEL_LABEL),
             policies=Reflector(
                 gateway=self._gateway,
                 namespaces=namespaces,
@@ -203,9 +214,6 @@ class Manager:
             self._metrics.forget(namespace=key[0], model=key[1], version=str(obj["spec"].get("version")))
         self._changed(key)
 
-    def _labelled_changed(self, obj: Object) -> None:
-        self._changed(resources.model_of_labelled(obj))
-
     def _route_changed(self, obj: Object) -> None:
         key = resources.model_of_labelled(obj)
         if key is not None and key == key_of(obj):
@@ -217,17 +225,22 @@ class Manager:
     def _act_changed(self, obj: Object) -> None:
         about = resources.version_of_act(obj)
         version = self._copies.versions.get(about) if about is not None else None
-        self._changed(resources.model_of_version(version) if version is not None else None)
+        self._changed(resources.model_of_version(version) if version is not None else None, urgent=True)
 
     def _policy_changed(self, obj: Object) -> None:
         for version in self._copies.versions.all():
             if version["metadata"]["namespace"] == obj["metadata"]["namespace"]:
                 self._changed(resources.model_of_version(version))
 
-    def _changed(self, key: Key | None) -> None:
+    def _backend_changed(self, obj: Object) -> None:
+        """What becomes of pods is urgent while a candidate has traffic: it may have none left to answer it."""
+        key = resources.model_of_labelled(obj)
+        self._changed(key, urgent=key is not None and any(map(has_traffic, self._copies.versions.indexed(key))))
+
+    def _changed(self, key: Key | None, *, urgent: bool = False) -> None:
         """Look at a model. Who does not lead need not remember: it will look at all of them when it does."""
         if key is not None and self._leading:
-            self._queue.add(key)
+            self._queue.add(key, urgent=urgent)
 
     async def _resync(self) -> None:
         """Look at every model, and again now and then, in case an event was lost."""
@@ -238,13 +251,22 @@ class Manager:
             for copy in (self._copies.services, self._copies.routes):
                 for obj in copy.all():
                     self._changed(resources.model_of_labelled(obj))
+            await self._end_stray_acts()
             await asyncio.sleep(_RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+
+    async def _end_stray_acts(self) -> None:
+        try:
+            await act_outcomes.end_strays(
+                self._gateway, acts=self._copies.acts, versions=self._copies.versions, now=datetime.now(UTC)
+            )
+        except ApiError as error:
+            log.warning("acts on versions that are not there: %s", error)
 
     def _answered(self, news: News) -> None:
         for key in news.others:
             self._queue.add(key)
         for key in news.failing:
-            self._queue.add(key, first=True)
+            self._queue.add(key, urgent=True)
 
     def _prometheus_is_up(self, namespace: str) -> bool:
         return self._sampling.last(namespace).problem is None

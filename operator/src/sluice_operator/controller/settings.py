@@ -67,6 +67,8 @@ class Settings(BaseModel):
     """Whether the admission policy for acts is installed."""
     interval: Annotated[float, Field(ge=1, le=60)] = 5.0
     """Seconds between two samples of Prometheus."""
+    writes_per_second: Annotated[float, Field(ge=1, le=1000)] = 40.0
+    """Writes to the API server while many models move at once; rollbacks do not wait for it."""
     pod_name: Annotated[str, Field(min_length=1, default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex}")]
     """Who holds the lease. In a pod a process is over before the next one starts, so that the next one may go on with
     its lease; no two processes that run at the same time may share a name."""

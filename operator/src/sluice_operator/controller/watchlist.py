@@ -86,13 +86,18 @@ class Watchlist:
     def _refresh(self) -> None:
         before, self._read = self._read, {}
         for obj in self._versions():
-            if obj.get("status", {}).get("phase") not in ON_TRAFFIC:
+            if not has_traffic(obj):
                 continue
             key = key_of(obj)
             known = before.get(key)
             one = known if known is not None and known.obj is obj else _read(obj)
             if one is not None:
                 self._read[key] = one
+
+
+def has_traffic(obj: Object) -> bool:
+    """Whether a ModelVersion's gates are asked: it is a candidate with its share of the requests."""
+    return obj.get("status", {}).get("phase") in ON_TRAFFIC
 
 
 def _read(obj: Object) -> _Watched | None:

@@ -1,6 +1,7 @@
 """The workers: they take models from the queue and reconcile them, a model by one worker at a time.
 
-An error never ends a worker: the model comes again, later each time, and all others go on.
+An error never ends a worker: the model comes again, later each time, and all others go on. Some workers do nothing but
+what is urgent, and those never wait for the pace of writes.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from ..kube.errors import ApiError, ConflictError
+from ..kube.pace import Pace
 from ..kube.reflector import Key
 from ..kube.workqueue import WorkQueue
 from . import logs
@@ -16,7 +18,8 @@ from .runtime_metrics import RuntimeMetrics
 
 log = logging.getLogger(__name__)
 
-WORKERS = 4
+_ORDINARY, _URGENT = 4, 4
+WORKERS = _ORDINARY + _URGENT
 _RECONCILE_SECONDS = 60.0
 _STUCK_SECONDS = 180.0
 
@@ -29,9 +32,11 @@ class Workers:
         *,
         queue: WorkQueue[Key],
         reconcile: Callable[[Key], Awaitable[datetime | None]],
+        pace: Pace,
         metrics: RuntimeMetrics,
     ) -> None:
         """Reconcile what a queue gives out; a reconcile says when it wants to look again."""
+        self._pace = pace
         self._queue = queue
         self._reconcile = reconcile
         self._metrics = metrics
@@ -39,15 +44,24 @@ class Workers:
     async def run(self) -> None:
         """Work until the queue is closed and what was begun is finished."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+            for _ in range(_ORDINARY):
+                group.create_task(self._work(self._next))
+            for _ in range(_URGENT):
+                group.create_task(self._work(self._next_urgent))
 
     def stuck(self) -> bool:
         """Whether a reconcile hangs although it should have been cut off long ago."""
         return max(self._queue.working(), default=0.0) > _STUCK_SECONDS
 
-    async def _work(self) -> None:
-        while (key := await self._queue.take()) is not None:
+    async def _next(self) -> Key | None:
+        await self._pace.keep()
+        return await self._queue.take()
+
+    async def _next_urgent(self) -> Key | None:
+        return await self._queue.take(urgent=True)
+
+    async def _work(self, take: Callable[[], Awaitable[Key | None]]) -> None:
+        while (key := await take()) is not None:
             try:
                 with logs.about(namespace=key[0], model=key[1]), self._metrics.reconciling():
                     result = await self._once(key)

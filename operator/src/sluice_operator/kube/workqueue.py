@@ -1,7 +1,8 @@
 """A queue with client-go's contract: a key waits at most once and is worked on by at most one worker.
 
-A key added while it is being worked on waits again afterwards, so no change is ever lost. The state knows no clock:
-time is an argument, and `WorkQueue` lends it the event loop's.
+A key added while it is being worked on waits again afterwards, so no change is ever lost. What is urgent passes all
+that is not, and there may be workers for it alone. The state knows no clock: time is an argument, and `WorkQueue` lends
+it the event loop's.
 """
 
 import asyncio
@@ -53,7 +54,12 @@ class QueueState(Generic[K]):
     def __init__(self, observer: QueueObserver) -> None:
         """Begin empty."""
         self._observer = observer
+        self._urgent: deque[K] = deque()
         self._ready: deque[K] = deque()
+        self._hurry: set[K] = set()
+        """Keys that are urgent when they wait the next time: they are being worked on, or failed and come later."""
+        self._pressing: set[K] = set()
+        """Keys that are being worked on because they were urgent."""
         self._waiting: dict[K, float] = {}
         self._busy: dict[K, float] = {}
         self._later: list[tuple[float, int, K]] = []
@@ -61,21 +67,25 @@ class QueueState(Generic[K]):
         self._count = 0
         self._failures: dict[K, int] = {}
 
-    def add(self, key: K, now: float, *, first: bool = False) -> None:
-        """Let a key wait, once; before all others that wait now if it comes first."""
-        if key in self._waiting:
-            if first and key not in self._busy:
-                self._ready.remove(key)
-                self._ready.appendleft(key)
-            return
-        self._observer.added()
-        self._waiting[key] = now
+    def add(self, key: K, now: float, *, urgent: bool = False) -> None:
+        """Let a key wait, once; before all others that are not urgent if it is."""
+        known = key in self._waiting
+        if not known:
+            self._observer.added()
+            self._waiting[key] = now
         if key in self._busy:
-            return
-        if first:
-            self._ready.appendleft(key)
-        else:
-            self._ready.append(key)
+            if urgent:
+                self._hurry.add(key)
+        elif not known:
+            self._line_up(key, urgent=urgent)
+        elif urgent and key not in self._urgent:
+            self._ready.remove(key)
+            self._line_up(key, urgent=True)
+
+    def _line_up(self, key: K, *, urgent: bool) -> None:
+        hurries = urgent or key in self._hurry
+        self._hurry.discard(key)
+        (self._urgent if hurries else self._ready).append(key)
 
     def add_after(self, key: K, delay: float, now: float) -> None:
         """Let a key wait after `delay` seconds; the earliest of several such requests counts."""
@@ -87,8 +97,10 @@ class QueueState(Generic[K]):
         heapq.heappush(self._later, (due, self._count, key))
 
     def add_failed(self, key: K, now: float) -> None:
-        """Let a key wait again after a failure, twice as long each time."""
+        """Let a key wait again after a failure, twice as long each time. What was urgent still is."""
         self._observer.retried()
+        if key in self._pressing:
+            self._hurry.add(key)
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_after(key, min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30)), now)
@@ -97,25 +109,29 @@ class QueueState(Generic[K]):
         """Forget a key's failures."""
         self._failures.pop(key, None)
 
-    def take(self, now: float) -> K | None:
-        """The next key to work on, if one is ready."""
+    def take(self, now: float, *, urgent: bool = False) -> K | None:
+        """The next key to work on, if one is ready; only an urgent one if that is asked for."""
         while self._later and self._later[0][0] <= now:
             due, _, key = heapq.heappop(self._later)
             if self._due.get(key) == due:
                 del self._due[key]
                 self.add(key, due)
-        if not self._ready:
+        lane = self._urgent if self._urgent or urgent else self._ready
+        if not lane:
             return None
-        key = self._ready.popleft()
+        key = lane.popleft()
         self._busy[key] = now
+        if lane is self._urgent:
+            self._pressing.add(key)
         self._observer.taken(now - self._waiting.pop(key))
         return key
 
     def done(self, key: K, now: float) -> None:
         """End the work on a key."""
         self._observer.finished(now - self._busy.pop(key))
+        self._pressing.discard(key)
         if key in self._waiting:
-            self._ready.append(key)
+            self._line_up(key, urgent=False)
 
     def next_due(self) -> float | None:
         """When the next delayed key becomes ready."""
@@ -125,9 +141,14 @@ class QueueState(Generic[K]):
         """For how long each key that is being worked on has been."""
         return [now - began for began in self._busy.values()]
 
+    @property
+    def urgent(self) -> int:
+        """How many urgent keys are ready."""
+        return len(self._urgent)
+
     def __len__(self) -> int:
         """How many keys are ready."""
-        return len(self._ready)
+        return len(self._urgent) + len(self._ready)
 
 
 class WorkQueue(Generic[K]):
@@ -137,44 +158,48 @@ class WorkQueue(Generic[K]):
         """Begin empty."""
         self._state: QueueState[K] = QueueState(observer or Unobserved())
         self._wake = asyncio.Event()
+        self._wake_urgent = asyncio.Event()
         self._closed = False
 
     def __len__(self) -> int:
         """How many keys are ready."""
         return len(self._state)
 
-    def add(self, key: K, *, first: bool = False) -> None:
-        """Let a key wait, once; before all others that wait now if it comes first."""
-        self._state.add(key, self._now(), first=first)
-        self._wake.set()
+    def add(self, key: K, *, urgent: bool = False) -> None:
+        """Let a key wait, once; before all others that are not urgent if it is."""
+        self._state.add(key, self._now(), urgent=urgent)
+        self._wake_all()
 
     def add_after(self, key: K, delay: float) -> None:
         """Let a key wait after `delay` seconds."""
         self._state.add_after(key, max(0.0, delay), self._now())
-        self._wake.set()
+        self._wake_all()
 
     def add_failed(self, key: K) -> None:
         """Let a key wait again after a failure."""
         self._state.add_failed(key, self._now())
-        self._wake.set()
+        self._wake_all()
 
     def forget(self, key: K) -> None:
         """Forget a key's failures."""
         self._state.forget(key)
 
-    async def take(self) -> K | None:
-        """The next key to work on; None when the queue is closed."""
+    async def take(self, *, urgent: bool = False) -> K | None:
+        """The next key to work on, only an urgent one if that is asked for; None when the queue is closed."""
+        wake = self._wake_urgent if urgent else self._wake
         while not self._closed:
-            key = self._state.take(self._now())
+            key = self._state.take(self._now(), urgent=urgent)
+            if self._state.urgent:
+                self._wake_urgent.set()
+            if len(self._state):
+                self._wake.set()
             if key is not None:
-                if len(self._state):
-                    self._wake.set()
                 return key
-            self._wake.clear()
+            wake.clear()
             due = self._state.next_due()
             timeout = None if due is None else max(0.0, due - self._now())
             try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
+                await asyncio.wait_for(wake.wait(), timeout)
             except TimeoutError:
                 continue
         return None
@@ -182,12 +207,16 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """End the work on a key."""
         self._state.done(key, self._now())
-        self._wake.set()
+        self._wake_all()
 
     def close(self) -> None:
         """Give out no more keys: what is worked on is finished, the rest is left."""
         self._closed = True
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         self._wake.set()
+        self._wake_urgent.set()
 
     def working(self) -> Iterable[float]:
         """For how many seconds each key that is being worked on has been."""
