@@ -24,6 +24,7 @@ def test_a_newer_version_takes_the_place_of_one_that_is_not_proven_yet():
     assert plan.run == ("v1", "v3")
     assert plan.statuses["v2"].phase is Phase.SKIPPED
     assert "v3" in plan.statuses["v2"].decision.reason
+    assert [(c.type, c.status) for c in plan.statuses["v2"].conditions] == [("Ready", "True")], "none waits for it"
 
 
 def test_a_skipped_version_never_comes_back_even_if_the_newer_one_is_rolled_back():

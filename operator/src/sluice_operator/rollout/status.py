@@ -19,6 +19,8 @@ from .table import traffic_ended_at
 
 _NOT_BEGUN = frozenset({Phase.QUEUED, Phase.REJECTED, Phase.SKIPPED})
 _READY = frozenset({Phase.STABLE, Phase.SUPERSEDED, Phase.DELETION_WAITING})
+_NEEDS_NO_PODS = frozenset({Phase.SUPERSEDED, Phase.SKIPPED})
+"""Nothing is wrong with them and nothing is waited for: who waits for everything in Git must not wait for them."""
 _STALLED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED})
 _RECONCILING = frozenset(
     {
@@ -125,7 +127,7 @@ def _gate(result: GateResult) -> GateStatus:
 
 
 def _conditions(version: Version, move: Move, now: datetime) -> list[Condition]:
-    ready = move.phase in _READY and (move.phase is Phase.SUPERSEDED or version.backend.ready)
+    ready = move.phase in _NEEDS_NO_PODS or (move.phase in _READY and version.backend.ready)
     named = move.message.startswith(_NAMED_REASONS)
     reason = move.message.split(":", 1)[0] if named else str(move.phase)
     wanted: list[tuple[str, str]] = [("Ready", "True" if ready else "False")]
