@@ -15,6 +15,7 @@ import aiohttp
 
 from hack.testbed.background import beside
 from hack.testbed.client import INFERENCE_SERVICES, PODS, ROUTES, Client, Kind, Object, RefusedError, labels
+from hack.testbed.pods import Pods
 
 STOPPED = "serving.kserve.io/stop"
 _SERVICE_LABEL = "serving.kserve.io/inferenceservice"
@@ -36,9 +37,12 @@ class World:
         self._namespace = namespace
         self._problems: dict[str, str] = {}
         self._pods: dict[str, int] = {}
+        self._ips: dict[str, str] = {}
         self._told: dict[str, str | None] = {}
         self._services: dict[str, Object] = {}
         self._lanes: list[asyncio.Queue[tuple[Kind, str, Object]]] = [asyncio.Queue() for _ in range(_LANES)]
+        self.pods = Pods()
+        """What answers for the pods."""
         self.ready: set[str] = set()
         """Names of the InferenceServices that are ready."""
 
@@ -46,7 +50,7 @@ class World:
     async def turning(self) -> AsyncIterator["World"]:
         """Play while the block runs."""
         kinds = (self._follow(kind) for kind in (INFERENCE_SERVICES, ROUTES))
-        async with beside(*kinds, *map(self._work, self._lanes)):
+        async with self.pods.serving(), beside(*kinds, *map(self._work, self._lanes)):
             yield self
 
     def break_pods(self, version: str, problem: str) -> None:
@@ -104,7 +108,7 @@ class World:
             self._pods[name] = number + 1
         for pod in (f"{name}-predictor-{number}" for number in range(wanted)):
             if self._told.get(pod, "") != problem:
-                await self._say(PODS, pod, _pod_status(problem))
+                await self._say(PODS, pod, {**_pod_status(problem), "podIP": self._ips[pod]})
                 self._told[pod] = problem
         for pod in (f"{name}-predictor-{number}" for number in range(wanted, have)):
             await self._client.delete(PODS, pod, namespace=self._namespace)
@@ -120,7 +124,9 @@ class World:
 
     async def _make_pod(self, service: Object, name: str) -> None:
         meta = {"name": name, "labels": {**labels(service), _SERVICE_LABEL: service["metadata"]["name"]}}
-        spec = {"containers": [{"name": "kserve-container", "image": "played"}]}
+        port = {"name": "http1", "containerPort": self.pods.port}
+        spec = {"containers": [{"name": "kserve-container", "image": "played", "ports": [port]}]}
+        self._ips[name] = self.pods.place(labels(service).get(_VERSION_LABEL, ""))
         try:
             await self._client.create(PODS, {"metadata": meta, "spec": spec}, namespace=self._namespace)
         except RefusedError as error:

@@ -108,7 +108,8 @@ class Stage:
     async def act(self, name: str, action: str) -> None:
         """Act on a version, and wait until it is said what came of it."""
         uid = self.observer.versions()[name]["metadata"]["uid"]
-        spec = {"modelVersion": name, "uid": uid, "action": action, "reason": "a test", "requestedBy": ADMINISTRATOR}
+        said = {"reason": "a test", "requestedBy": ADMINISTRATOR, "attempt": self.observer.status(name)["attempt"]}
+        spec = {"modelVersion": name, "uid": uid, "action": action, **said}
         await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})
         async with asyncio.timeout(SECONDS):
             await self.client.first(ROLLOUT_ACTIONS, lambda act: bool(act.get("status", {}).get("outcome")))
@@ -192,6 +193,7 @@ async def staged(plane: ControlPlane, directory: Path) -> AsyncIterator[Stage]:
         await enter(beside(operator.kept()))
         yield Stage(plane, client, world, prometheus, observer, operator, standby, proxy, rules)
         assert rules.broken == []
+        assert world.pods.live == []
 
 
 async def _clear(client: Client) -> None:

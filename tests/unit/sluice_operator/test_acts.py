@@ -270,7 +270,7 @@ def test_retry_begins_a_new_attempt_that_the_old_mark_does_not_stop():
     plan = decide(seen, after(201))
 
     said = plan.statuses["v2"]
-    assert (said.attempt, said.phase, said.step, said.decision) == (2, Phase.DEPLOYING, None, None)
+    assert (said.attempt, said.phase, said.step, said.decision) == (2, Phase.PREFLIGHT, None, None)
     assert [(old.attempt, old.phase, old.reason) for old in said.history] == [
         (1, Phase.ROLLED_BACK, "errors: too many")
     ]

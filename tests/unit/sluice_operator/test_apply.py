@@ -424,8 +424,10 @@ def test_every_change_of_phase_or_step_is_told_once_and_nothing_else_is():
     told = [(event.about["metadata"]["name"], event.reason) for event in world.events]
     assert told == [
         ("v1", "Deploying"),
+        ("v1", "PreflightStarted"),
         ("v1", "Promoted"),
         ("v2", "Deploying"),
+        ("v2", "PreflightStarted"),
         ("v2", "StepStarted"),
         ("v2", "StepStarted"),
         ("v2", "ProbationStarted"),

@@ -90,7 +90,7 @@ def test_a_ready_candidate_is_in_the_route_at_0_before_it_gets_a_request():
     plan = decide(snapshot(stable(), version("v2", created=10), route=route(v1=100)), after(20))
 
     assert weights(plan) == {"v1": 100, "v2": 0}
-    assert plan.statuses["v2"].phase is Phase.DEPLOYING
+    assert plan.statuses["v2"].phase is Phase.PREFLIGHT
     assert plan.statuses["v2"].step_started_at is None
 
 

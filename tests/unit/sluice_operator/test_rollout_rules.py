@@ -56,6 +56,8 @@ class Rules:
             assert f"uid-{name}" not in marked, f"{name} was taken back and gets {weight}"
             kept = weight <= before.weights.get(backend, 0) and not self._answers(stable)
             assert said.phase not in ENDED or kept, f"{name} is {said.phase} and gets {weight}"
+            answered = said.preflight is not None and said.preflight.verdict is Verdict.PASS
+            assert answered or kept or said.restoring, f"{name} gets {weight} and has not answered alone"
             if stable is not None and not said.restoring and weight > before.weights.get(backend, 0):
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
 
@@ -85,6 +87,9 @@ class Rules:
         elif new.promoted_at is not None and stable not in (None, name):
             assert (old.phase, old.step) == (Phase.PROBATION, 2), f"{name} was promoted from {old.phase}"
             self._held_and_passed(name, old)
+        if new.preflight is not None and old.preflight is None:
+            assert new.preflight.verdict is self._world.answers.get(name, Verdict.PASS), f"{name} did not answer that"
+        assert old.preflight in (None, new.preflight), f"{name} has answered something else"
         if new.step is not None and new.step > (old.step or 0):
             assert new.step == (old.step or 0) + 1
             self._held_and_passed(name, old)
@@ -196,6 +201,10 @@ class Rollouts(RuleBasedStateMachine):
         self.world.verdicts[f"v{self.made}"] = verdict
         self.world.seconds += seconds
 
+    @rule(verdict=st.sampled_from([None, Verdict.PASS, Verdict.FAIL]))
+    def the_newest_version_answers_otherwise_when_it_is_asked_alone(self, verdict: Verdict | None) -> None:
+        self.world.answers[f"v{self.made}"] = verdict
+
     @rule(verdict=st.sampled_from([Verdict.PASS, *Verdict]), seconds=st.sampled_from([1, 20, 40, 100]))
     def pods_and_gateway_do_well_for_a_while(self, verdict: Verdict, seconds: int) -> None:
         self.world.verdicts[f"v{self.made}"] = verdict
@@ -215,6 +224,7 @@ class Rollouts(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         self.world.verdicts.clear()
+        self.world.answers.clear()
         self.world.live_on(1)
         for name, said in self.world.statuses().items():
             if said.paused is not None:

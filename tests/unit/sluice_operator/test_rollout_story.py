@@ -17,7 +17,7 @@ def test_a_first_version_ends_up_stable_with_all_traffic():
 
     assert world.weights() == {"v1": 100}
     assert world.statuses()["v1"].phase is Phase.STABLE
-    assert [event.reason for event in world.events] == ["Deploying", "Promoted"]
+    assert [event.reason for event in world.events] == ["Deploying", "PreflightStarted", "Promoted"]
 
 
 def test_a_good_version_goes_through_every_step_and_its_predecessor_is_stopped():
@@ -98,3 +98,100 @@ def test_nothing_is_refused_on_the_way_to_a_promotion():
 
     assert world.refused == []
     assert world.statuses()["v2"].phase is Phase.STABLE
+
+
+def test_a_version_that_answers_wrongly_when_it_is_asked_alone_never_gets_a_request():
+    world = served()
+    world.answers["v2"] = Verdict.FAIL
+    world.apply_version("v2")
+    world.live_on(100)
+
+    said = world.statuses()["v2"]
+    assert said.phase is Phase.ROLLED_BACK
+    assert (said.decision.action, said.decision.gate) == ("Rollback", "preflight")
+    assert said.message == "Rolled back: preflight: they say Fail"
+    assert world.weights() == {"v1": 100}
+    assert world.running() == {"v1"}
+
+
+def test_a_first_version_that_answers_wrongly_is_not_served():
+    world = World()
+    world.answers["v1"] = Verdict.FAIL
+    world.apply_version("v1")
+    world.live_on(100)
+
+    assert world.statuses()["v1"].phase is Phase.ROLLED_BACK
+    assert world.weights() == {}
+
+
+def test_while_it_is_being_asked_a_version_waits_however_long_it_takes_and_is_asked_anew_by_a_new_operator():
+    world = served()
+    world.answers["v2"] = None
+    world.apply_version("v2")
+    world.live_on(500)
+    assert world.statuses()["v2"].phase is Phase.PREFLIGHT
+    assert world.weights() == {"v1": 100}
+
+    world.start_operator()
+    del world.answers["v2"]
+    world.live_on(5)
+    assert world.weights() == {"v1": 95, "v2": 5}
+    assert world.statuses()["v2"].preflight.verdict is Verdict.PASS
+
+
+def test_an_attempt_that_is_made_again_is_asked_again():
+    world = served()
+    world.answers["v2"] = Verdict.FAIL
+    world.apply_version("v2")
+    world.live_on(10)
+
+    del world.answers["v2"]
+    world.act("Retry", "v2")
+    world.live_on(5)
+
+    assert world.weights() == {"v1": 95, "v2": 5}
+    assert world.statuses()["v2"].attempt == 2
+
+
+def test_a_version_that_is_asked_alone_can_be_taken_back():
+    world = served()
+    world.answers["v2"] = None
+    world.apply_version("v2")
+    world.live_on(10)
+
+    world.act("Abort", "v2")
+    world.live_on(10)
+
+    assert world.statuses()["v2"].phase is Phase.ROLLED_BACK
+
+
+def test_nobody_can_send_a_version_past_the_questions():
+    world = served()
+    world.answers["v2"] = None
+    world.apply_version("v2")
+    world.live_on(10)
+
+    world.act("Promote", "v2")
+    world.live_on(100)
+
+    assert world.weights() == {"v1": 100}
+
+
+def test_a_version_that_was_proven_is_not_asked_again_when_it_returns():
+    world = served()
+    world.apply_version("v2")
+    world.live_on(300)
+    world.answers["v1"] = Verdict.FAIL
+    world.act("Rollback", "v1")
+    world.live_on(300)
+
+    assert world.weights()["v1"] == 100
+    assert world.statuses()["v1"].phase is Phase.STABLE
+
+
+def test_what_was_asked_is_forgotten_when_it_is_over():
+    world = served()
+    world.apply_version("v2")
+    world.live_on(20)
+
+    assert world.asked_alone() == set()

@@ -136,6 +136,7 @@ class Phase(StrEnum):
 
     QUEUED = "Queued"
     DEPLOYING = "Deploying"
+    PREFLIGHT = "Preflight"
     CANARY = "Canary"
     PAUSED = "Paused"
     AWAITING_APPROVAL = "AwaitingApproval"
@@ -191,6 +192,17 @@ class GateStatus(ApiModel):
     """The share above which the candidate fails."""
     message: Annotated[str, Field(max_length=512)]
     """The answer as a sentence."""
+
+
+class PreflightStatus(ApiModel):
+    """What came of asking the version alone, before it got any traffic."""
+
+    verdict: Verdict
+    """Pass: it may get traffic. Fail: it is taken back."""
+    message: Annotated[str, Field(max_length=512)]
+    """What was asked, and what came, as a sentence."""
+    at: datetime
+    """When."""
 
 
 class Decision(ApiModel):
@@ -280,7 +292,9 @@ class ModelVersionStatus(ApiModel):
     url: Annotated[str, Field(max_length=512)] | None = None
     """Where clients reach the model."""
     digest: Annotated[str, Field(max_length=71)] | None = None
-    """The digest the version must have."""
+    """The digest the version must have; where it does not say, the one that it served in preflight."""
+    digest_verification: Literal["Predictor"] | None = None
+    """Who has shown in this attempt that the version served has this digest: Predictor, asked in preflight."""
     runtime: Annotated[str, Field(max_length=253)] | None = None
     """The runtime that serves the version, resolved once."""
     inference_service: Annotated[str, Field(max_length=63)] | None = None
@@ -309,6 +323,8 @@ class ModelVersionStatus(ApiModel):
     """When the version is given up unless it is ready and has held a step."""
     traffic_ended_at: datetime | None = None
     """Since when the route, as read back, sends the version nothing any more."""
+    preflight: PreflightStatus | None = None
+    """What came of asking the version alone, in this attempt."""
     capacity: Annotated[int, Field(ge=0)] | None = None
     """Pods that stable ran when the attempt started: what the candidate is measured against."""
     restoring: bool = False

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from .base import ApiModel, Duration, rules
 from .gates import Analysis
+from .preflight import Preflight, PreflightSettings
 
 
 class Strategy(StrEnum):
@@ -121,6 +122,8 @@ class RolloutSettings(ApiModel):
     on_new_version: OnNewVersion | None = None
     """What this version does to a rollout that is under way: end it (Supersede), wait for its end (Queue), or not begin
     (Reject)."""
+    preflight: PreflightSettings | None = None
+    """What each pod of the version is asked before the version gets any traffic."""
     steps: Steps | None = None
     """Traffic shares the candidate goes through, in order, before it gets all traffic."""
     approvals: Approvals | None = None
@@ -144,6 +147,8 @@ class EffectiveRollout(ApiModel):
     """How the candidate comes to its traffic."""
     on_new_version: OnNewVersion = OnNewVersion.SUPERSEDE
     """What this version does to a rollout that is under way."""
+    preflight: Preflight = Preflight()
+    """What each pod of the version is asked before the version gets any traffic."""
     steps: Annotated[list[Step], Field(max_length=20)]
     """Traffic shares the candidate goes through, in order; none unless the strategy is Canary."""
     approvals: Approvals | None = None

@@ -28,11 +28,13 @@ from ..kube.pace import Pace
 from ..kube.reflector import Key, Reflector, key_of
 from ..kube.workqueue import WorkQueue
 from ..routing.httproute import read_route
+from ..serving.pods import PodAddress, pod_addresses
 from . import act_outcomes, probes, resources
 from .apply import Applier
 from .claims import Claims
 from .metrics import Metrics
 from .observe import Copies, Installation
+from .preflight import Preflights, Subject
 from .reconciler import Reconciler
 from .sampling import Sampling
 from .settings import Settings
@@ -94,11 +96,13 @@ class Manager:
             events=self._events,
             metrics=self._metrics,
         )
+        self._preflights = Preflights(pods=self._answering, changed=self._changed)
         reconciler = Reconciler(
             gateway=self._gateway,
             copies=self._copies,
             installation=installation,
             applier=applier,
+            preflights=self._preflights,
             sample=self._sampling.last,
             rolled_back=self._metrics.sample_to_route.observe,
             clock=lambda: datetime.now(UTC),
@@ -147,7 +151,7 @@ class Manager:
         log.info("leading")
         self._leading = True
         async with asyncio.TaskGroup() as group:
-            parts = (self._lease.keep, self._sampling.run, self._resync, self._events.run)
+            parts = (self._lease.keep, self._sampling.run, self._preflights.run, self._resync, self._events.run)
             tasks = [group.create_task(part()) for part in parts]
             await self._workers.run()
             with contextlib.suppress(TimeoutError):
@@ -194,6 +198,9 @@ class Manager:
             ),
             claims=Claims(self._changed),
         )
+
+    def _answering(self, subject: Subject) -> tuple[PodAddress, ...]:
+        return pod_addresses(subject.backend, self._copies.pods.indexed(subject.key))
 
     def _all_copies(self) -> tuple[Reflector, ...]:
         copies = self._copies

@@ -1,7 +1,7 @@
 """From the local copies to a snapshot of one model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
 from ..rollout.address import Address
 from ..rollout.settings import merge
-from ..rollout.snapshot import ON_TRAFFIC, Invalid, Policy, Route, Snapshot, Version
+from ..rollout.snapshot import ON_TRAFFIC, Invalid, Policy, PreflightResult, Route, Snapshot, Version
 from ..routing.addresses import Gateway as RouteGateway
 from ..routing.addresses import RouteRefusedError
 from ..routing.httproute import read_route
@@ -25,6 +25,7 @@ from ..serving.read import by_backend, owner, read_backend
 from ..serving.render import check_servable
 from .claims import Claims
 from .people import acts_on, read_policy
+from .preflight import Attempt
 from .resources import AUTHOR, DELETE_NOW, FINALIZER
 
 
@@ -62,7 +63,15 @@ def read_status(obj: Object) -> ModelVersionStatus:
         return ModelVersionStatus()
 
 
-def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sample, now: datetime) -> Snapshot:
+def observe(
+    key: Key,
+    copies: Copies,
+    *,
+    installation: Installation,
+    sample: Sample,
+    preflights: Mapping[Attempt, PreflightResult],
+    now: datetime,
+) -> Snapshot:
     """All that is known about a model."""
     namespace, model = key
     pods = by_backend(copies.pods.indexed(key))
@@ -75,7 +84,9 @@ def observe(key: Key, copies: Copies, *, installation: Installation, sample: Sam
         except (ValidationError, UnservableError) as error:
             invalid.append(_invalid(obj, error))
             continue
-        versions.append(_version(obj, spec, copies=copies, pods=pods, sample=sample, now=now))
+        version = _version(obj, spec, copies=copies, pods=pods, sample=sample, now=now)
+        attempt = (version.uid, version.status.attempt or 1)
+        versions.append(replace(version, preflight=preflights.get(attempt)))
     names = {obj["metadata"]["name"] for obj in copies.versions.indexed(key)}
     route = read_route(copies.routes.get((namespace, model)))
     policy = read_policy(copies.policies.indexed((namespace, "")), model=model)

@@ -15,6 +15,7 @@ from ..rollout.snapshot import Snapshot
 from ..routing.httproute import read_route
 from .apply import Applier
 from .observe import Copies, Installation, observe
+from .preflight import Preflights, subjects
 from .resources import HTTP_ROUTES
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Reconciler:
         copies: Copies,
         installation: Installation,
         applier: Applier,
+        preflights: Preflights,
         sample: Callable[[str], Sample],
         rolled_back: Callable[[float], None],
         clock: Callable[[], datetime],
@@ -44,6 +46,7 @@ class Reconciler:
         self._copies = copies
         self._installation = installation
         self._applier = applier
+        self._preflights = preflights
         self._sample = sample
         self._rolled_back = rolled_back
         self._clock = clock
@@ -60,12 +63,20 @@ class Reconciler:
         # 1. Observe.
         now = self._clock()
         sample = self._sample(key[0])
-        snapshot = observe(key, self._copies, installation=self._installation, sample=sample, now=now)
+        snapshot = observe(
+            key,
+            self._copies,
+            installation=self._installation,
+            sample=sample,
+            preflights=self._preflights.results,
+            now=now,
+        )
         # 2. Decide.
         plan = decide(snapshot, now)
         # 3. Apply; a rollback refused because the route has changed is decided again on the live route, at once.
         if plan.rollback:
             snapshot, plan = await self._roll_back(snapshot, plan, now, sampled_at=sample.at)
+        self._preflights.keep(key, subjects(snapshot, plan))
         await self._applier.apply(snapshot, plan)
         return plan.wake_at
 

@@ -15,6 +15,7 @@ from .clock import not_later_than
 from .move import Move
 from .moves import all_moves
 from .plan import Plan, RouteTable
+from .preflight import to_be_asked
 from .returning import with_fallback
 from .roles import Roles, assign
 from .snapshot import Snapshot, Version
@@ -53,6 +54,7 @@ def _decide(snapshot: Snapshot, now: datetime) -> Plan:
         route=table,
         rollback=loses_traffic(snapshot, table, roles, moves),
         run=tuple(v.name for v in (roles.stable, roles.candidate) if v is not None and not v.backend.foreign),
+        preflight=to_be_asked(snapshot, roles),
         replicas=replicas(roles, moves, statuses),
         stop=tuple(
             v.name for v in idle if _running(v) and not v.deleting and v.backend.name not in snapshot.route.weights

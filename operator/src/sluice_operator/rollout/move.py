@@ -7,6 +7,7 @@ from typing import Any
 
 from ..api.modelversion import Decision, Phase
 from ..api.settings import EffectiveRollout, Strategy
+from .preflight import passed
 from .snapshot import ON_TRAFFIC, Mark, Route, Version
 
 
@@ -57,6 +58,21 @@ class Situation:
         """Whether the candidate's gates are being asked."""
         status = self.candidate.status
         return status.phase in ON_TRAFFIC and status.step is not None and status.step_started_at is not None
+
+    @property
+    def has_had_traffic(self) -> bool:
+        """Whether the candidate has come to a step in this attempt."""
+        return self.step is not None
+
+    @property
+    def passed_preflight(self) -> bool:
+        """Whether the candidate has answered alone as it should, or is not asked."""
+        return passed(self.candidate, self.settings)
+
+    @property
+    def before_traffic(self) -> Phase:
+        """The phase of a candidate that is ready and has no traffic."""
+        return Phase.PREFLIGHT if self.settings.preflight.asks and not self.has_had_traffic else Phase.DEPLOYING
 
     @property
     def only_candidate_answers(self) -> bool:

@@ -56,7 +56,7 @@ def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move
     return moves
 
 
-_TELLS_OF_ADDRESS = frozenset({Phase.DEPLOYING, Phase.STABLE, Phase.DELETION_WAITING})
+_TELLS_OF_ADDRESS = frozenset({Phase.DEPLOYING, Phase.PREFLIGHT, Phase.STABLE, Phase.DELETION_WAITING})
 
 
 def _tell_of_address(moves: dict[str, Move], problem: str, snapshot: Snapshot, roles: Roles) -> None:
@@ -138,7 +138,8 @@ def _taken_back(version: Version, route: Route) -> Move:
 def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
     status = stable.status
     if status.promoted_at is None and not snapshot.route.in_force:
-        return Move(phase=Phase.DEPLOYING, message="first version: waits for the Gateway to take the route")
+        phase = status.phase if status.phase is Phase.PREFLIGHT else Phase.DEPLOYING
+        return Move(phase=phase, message="first version: waits for the Gateway to take the route")
     promoted = status.promoted_at
     decision = status.decision
     if promoted is None:

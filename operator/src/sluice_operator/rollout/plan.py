@@ -50,6 +50,8 @@ class Plan:
     """A version loses its traffic: the route is written before anything else."""
     run: tuple[str, ...] = ()
     """Versions that are to be served."""
+    preflight: tuple[str, ...] = ()
+    """Versions that are to be asked alone, before they get any traffic."""
     replicas: Mapping[str, int] = field(default_factory=dict)
     """Pods that a version has at least while a rollout runs; what its spec says where it is not named."""
     stop: tuple[str, ...] = ()

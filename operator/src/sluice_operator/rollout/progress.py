@@ -14,6 +14,7 @@ from ..api.modelversion import Decision, Phase, Verdict
 from ..api.settings import OnNoData, Strategy
 from .approvals import outstanding
 from .move import Move, Situation
+from .preflight import BEGUN, GATE, known
 from .snapshot import Mark
 
 SETTLE = timedelta(seconds=2)
@@ -49,6 +50,14 @@ def _gate_failed(s: Situation) -> Move | None:
     if s.only_candidate_answers:
         return _stay(s, f"StableUnavailable: gate {failed.name} fails, but stable has no ready pod to go back to")
     return _roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
+
+
+def _preflight_failed(s: Situation) -> Move | None:
+    """It stands before readiness: pods that answer wrongly may be crashing as well."""
+    result = known(s.candidate)
+    if s.has_had_traffic or result is None or result.verdict is not Verdict.FAIL:
+        return None
+    return _roll_back(s, reason=f"{GATE}: {result.message}", gate=GATE)
 
 
 def _route_taken(s: Situation) -> Move | None:
@@ -92,10 +101,18 @@ def _paused_before_traffic(s: Situation) -> Move | None:
     return Move(phase=Phase.PAUSED, message=f"Paused before its first traffic by {s.paused_by}", step=s.step)
 
 
+def _in_preflight(s: Situation) -> Move | None:
+    """Asked alone, for as long as that may take: no other deadline runs meanwhile."""
+    if s.has_had_traffic or s.passed_preflight:
+        return None
+    result = known(s.candidate)
+    return Move(phase=Phase.PREFLIGHT, message=f"{GATE}: {result.message if result else BEGUN}")
+
+
 def _first_version(s: Situation) -> Move | None:
     if s.stable is not None or s.held:
         return None
-    return Move(phase=Phase.DEPLOYING, message="first version: it gets all traffic", weight=100)
+    return Move(phase=s.before_traffic, message="first version: it gets all traffic", weight=100)
 
 
 def _make_known(s: Situation) -> Move | None:
@@ -116,7 +133,7 @@ def _make_known(s: Situation) -> Move | None:
     return move.but(step_started_at=since, next_at=since + SETTLE)
 
 
-_BEFORE_TRAFFIC = frozenset({Phase.DEPLOYING, Phase.AWAITING_APPROVAL})
+_BEFORE_TRAFFIC = frozenset({Phase.DEPLOYING, Phase.PREFLIGHT, Phase.AWAITING_APPROVAL})
 
 
 def _agreed_to_begin(s: Situation) -> Move | None:
@@ -197,9 +214,11 @@ def _next_step(s: Situation) -> Move:
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _ordered_back,
     _gate_failed,
+    _preflight_failed,
     _route_taken,
     _not_ready,
     _paused_before_traffic,
+    _in_preflight,
     _first_version,
     _make_known,
     _agreed_to_begin,
@@ -298,9 +317,11 @@ def _stay(s: Situation, message: str, *, phase: Phase | None = None, pods: int =
     )
 
 
-def _wait(s: Situation, message: str, *, phase: Phase = Phase.DEPLOYING, pods: int = 0) -> Move:
+def _wait(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 0) -> Move:
     """Without traffic, but known to the Gateway."""
-    return Move(phase=phase, message=message, listed=True, step=s.step, ready_by=s.ready_by, pods=pods)
+    return Move(
+        phase=phase or s.before_traffic, message=message, listed=True, step=s.step, ready_by=s.ready_by, pods=pods
+    )
 
 
 def _awaiting(s: Situation, step: int | None) -> Move | None:

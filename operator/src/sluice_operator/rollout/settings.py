@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ..api.gates import Analysis, Gate, Limit, Metric
 from ..api.policy import Require, RolloutPolicySpec
+from ..api.preflight import Preflight
 from ..api.settings import Approvals, EffectiveRollout, Probation, RolloutSettings, Step, Strategy
 
 DEFAULTS = EffectiveRollout(
@@ -90,6 +91,7 @@ def restoring(settings: EffectiveRollout) -> EffectiveRollout:
             "steps": [],
             "approvals": None,
             "probation": settings.probation.model_copy(update={"holdback": 0}),
+            "preflight": Preflight(artifact=False),
         }
     )
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from ..analysis.gates import GateResult
 from ..api.action import RolloutActionSpec
-from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase, Verdict
 from ..api.policy import RolloutPolicySpec
 from .address import Address
 
@@ -37,6 +37,20 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class PreflightResult:
+    """What has come of asking a version alone."""
+
+    attempt: int
+    """The attempt in which it was asked."""
+    verdict: Verdict | None
+    """Pass or Fail; None while it is still being asked."""
+    message: str
+    """The result, or how far it has come."""
+    digest: str | None = None
+    """The digest that its pods say they serve."""
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A ModelVersion and what serves it."""
 
@@ -54,6 +68,8 @@ class Version:
     author: str | None = None
     """Who made it, as admission has checked."""
     gates: tuple[GateResult, ...] = ()
+    preflight: PreflightResult | None = None
+    """What has come of asking it alone; None where nobody has, or nobody remembers."""
 
     @property
     def proven(self) -> bool:

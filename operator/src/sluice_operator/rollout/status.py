@@ -12,6 +12,7 @@ from ..api.modelversion import Condition, GateStatus, ModelVersionStatus, Phase
 from .capacity import capacity
 from .move import Move
 from .plan import RouteTable
+from .preflight import digest_served, preflight_status
 from .roles import settled
 from .settings import settings_hash
 from .snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
@@ -26,6 +27,7 @@ _RECONCILING = frozenset(
     {
         Phase.QUEUED,
         Phase.DEPLOYING,
+        Phase.PREFLIGHT,
         Phase.CANARY,
         Phase.PAUSED,
         Phase.AWAITING_APPROVAL,
@@ -39,7 +41,7 @@ def build_status(
     version: Version, move: Move, *, snapshot: Snapshot, table: RouteTable | None, now: datetime
 ) -> ModelVersionStatus:
     """The status that says what was decided."""
-    old, route = version.status, snapshot.route
+    old, route, served = version.status, snapshot.route, digest_served(version)
     begun = old.effective_rollout is not None or move.phase not in _NOT_BEGUN
     settings = settled(version, snapshot).settings if begun else None
     policy = snapshot.policy.name if snapshot.policy is not None else None
@@ -51,7 +53,9 @@ def build_status(
             "message": move.message,
             "conditions": _conditions(version, move, now),
             "url": snapshot.url if route.in_force or old.url is None else old.url,
-            "digest": version.spec.source.digest,
+            "digest": version.spec.source.digest or served or old.digest,
+            "digest_verification": "Predictor" if served else old.digest_verification,
+            "preflight": preflight_status(version, now),
             "runtime": old.runtime or version.spec.predictor.runtime or snapshot.default_runtime or None,
             "inference_service": version.backend.name,
             "effective_rollout": settings,

@@ -18,6 +18,7 @@ class Transition:
 
 _TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
     Phase.DEPLOYING: ("Normal", "Deploying", "Deploy"),
+    Phase.PREFLIGHT: ("Normal", "PreflightStarted", "Preflight"),
     Phase.QUEUED: ("Normal", "Queued", "Wait"),
     Phase.PAUSED: ("Normal", "Paused", "Pause"),
     Phase.AWAITING_APPROVAL: ("Normal", "AwaitingApproval", "Wait"),

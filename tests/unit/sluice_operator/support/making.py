@@ -6,7 +6,7 @@ from typing import Any
 from sluice_operator.analysis.gates import GateResult
 from sluice_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase, Verdict
 from sluice_operator.rollout.plan import Plan
-from sluice_operator.rollout.snapshot import Backend, Mark, Route, Snapshot, Version
+from sluice_operator.rollout.snapshot import Backend, Mark, PreflightResult, Route, Snapshot, Version
 
 T0 = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 MODEL = "sms"
@@ -26,6 +26,9 @@ ROLLOUT: dict[str, Any] = {
         ]
     },
 }
+
+ANSWERED = PreflightResult(attempt=1, verdict=Verdict.PASS, message="its pod answered")
+"""Asked alone, a version answers as it should, unless a test says otherwise."""
 
 
 def after(seconds: float) -> datetime:
@@ -62,6 +65,7 @@ def version(
     problem: str | None = None,
     now: ModelVersionStatus | None = None,
     gates: tuple[GateResult, ...] = (),
+    preflight: PreflightResult | None = ANSWERED,
     serving: Backend | None = None,
     **fields: Any,
 ) -> Version:
@@ -75,6 +79,7 @@ def version(
         backend=serving or backend(name, ready=ready, problem=problem),
         status=now or ModelVersionStatus(),
         gates=gates,
+        preflight=preflight,
         **fields,
     )
 

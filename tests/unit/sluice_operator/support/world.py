@@ -1,6 +1,6 @@
 """A model's whole world: the fake API server, KServe, the Gateway, Prometheus, people, and the operator itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sluice_operator.api.modelversion import ModelVersionStatus, Verdict
 from sluice_operator.controller.apply import Applier
 from sluice_operator.controller.metrics import Metrics
 from sluice_operator.controller.observe import Copies, Installation, observe, read_status
+from sluice_operator.controller.preflight import Attempt, Subject
 from sluice_operator.controller.reconciler import Reconciler
 from sluice_operator.controller.resources import (
     DELETE_NOW,
@@ -30,11 +31,12 @@ from sluice_operator.controller.resources import (
 )
 from sluice_operator.kube.errors import ApiError
 from sluice_operator.kube.events import Event
+from sluice_operator.kube.reflector import Key
 from sluice_operator.prometheus.predictor import Target
 from sluice_operator.prometheus.sampler import Sample
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Plan
-from sluice_operator.rollout.snapshot import Snapshot
+from sluice_operator.rollout.snapshot import PreflightResult, Snapshot
 from sluice_operator.routing.addresses import Allowed, Gateway
 from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
@@ -67,6 +69,8 @@ class World:
             self.api.kinds = {plural: dict(objects) for plural, objects in past.api.kinds.items()}
             self.api.count = past.api.count
         self.verdicts: dict[str, Verdict] = {}
+        self.answers: dict[str, Verdict | None] = {}
+        """What comes of asking a version alone: it passes unless this says otherwise; None leaves it asked."""
         self.events: list[Event] = []
         self.refused: list[ApiError] = []
         self.kills: list[int | None] = []
@@ -82,6 +86,7 @@ class World:
         index = {VERSIONS: model_of_version, POLICIES: namespace_of, ACTS: version_of_act}
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
         self.follow(*KINDS)
+        self._pods = Pods(self)
         copies = self._copies = Copies(*(self.copies[plural] for plural in KINDS))
         self.claims = copies.claims
         applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
@@ -91,6 +96,7 @@ class World:
             copies=copies,
             installation=_INSTALLATION,
             applier=applier,
+            preflights=self._pods,
             sample=lambda _namespace: self._sample(),
             rolled_back=lambda _seconds: None,
             clock=lambda: after(self.seconds),
@@ -131,7 +137,14 @@ class World:
         return len(self.api.writes) - before
 
     def _snapshot(self) -> Snapshot:
-        return observe(KEY, self._copies, installation=_INSTALLATION, sample=self._sample(), now=self.now())
+        return observe(
+            KEY,
+            self._copies,
+            installation=_INSTALLATION,
+            sample=self._sample(),
+            preflights=self._pods.results,
+            now=self.now(),
+        )
 
     def reconcile_until_idle(self) -> None:
         """What the queue does: again after every change, until there is none."""
@@ -290,12 +303,37 @@ class World:
     def _made(self) -> Any:
         return self.api.kind(SERVICES).items()
 
+    def asked_alone(self) -> set[str]:
+        """Versions that are being asked, or whose answers are remembered."""
+        return {uid.removeprefix("uid-") for uid, _ in self._pods.asked}
+
     def running(self) -> set[str]:
         """Versions that have pods, or are to have them."""
         return {
             obj["metadata"]["annotations"][OWNER_ANNOTATION]
             for _, obj in self._made()
             if STOP_ANNOTATION not in obj["metadata"]["annotations"]
+        }
+
+
+class Pods:
+    """What asks versions alone: it knows at once what comes of it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.asked: dict[Attempt, Subject] = {}
+
+    def keep(self, _key: Key, subjects: Sequence[Subject]) -> None:
+        self.asked = {(subject.uid, subject.attempt): subject for subject in subjects}
+
+    @property
+    def results(self) -> Mapping[Attempt, PreflightResult]:
+        answers = {
+            attempt: self._world.answers.get(attempt[0].removeprefix("uid-"), Verdict.PASS) for attempt in self.asked
+        }
+        return {
+            attempt: PreflightResult(attempt=attempt[1], verdict=verdict, message=f"they say {verdict}")
+            for attempt, verdict in answers.items()
         }
 
 
