@@ -67,13 +67,20 @@ priorityClassName: {{ . }}
 - {name: SLUICE_WRITES_PER_SECOND, value: {{ .Values.operator.writesPerSecond | quote }}}
 - {name: SLUICE_GATEWAY_NAME, value: {{ .Values.route.gateway.name | quote }}}
 - {name: SLUICE_GATEWAY_NAMESPACE, value: {{ .Values.route.gateway.namespace | quote }}}
+- {name: SLUICE_GATEWAY_NAMES_VERSIONS, value: {{ .Values.route.gateway.namesVersions | quote }}}
 - {name: SLUICE_DOMAIN, value: {{ .Values.route.domain | quote }}}
+{{- with .Values.route.allowed }}
+- {name: SLUICE_ROUTE_ALLOWED, value: {{ toJson . | quote }}}
+{{- end }}
+{{- with .Values.watchNamespaces }}
+- {name: SLUICE_WATCH_NAMESPACES, value: {{ toJson . | quote }}}
+{{- end }}
 {{ include "sluice.prometheusEnv" . }}
 {{- if .Values.runtime.enabled }}
 - {name: SLUICE_DEFAULT_RUNTIME, value: {{ include "sluice.runtime" . | quote }}}
 {{- end }}
-# The chart installs the admission policies by which an act is surely its person's.
-- {name: SLUICE_ACTS_ADMITTED, value: "true"}
+# Whether there are the admission policies by which an act is surely its person's: with this scope the chart installs them.
+- {name: SLUICE_ACTS_ADMITTED, value: {{ or (eq .Values.scope "Cluster") .Values.admissionInstalled | quote }}}
 - {name: SLUICE_LEASE_NAME, value: sluice-operator}
 - name: SLUICE_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}

@@ -1,23 +1,34 @@
 {{- /* How a pod of ours reaches Prometheus: what it must know, as environment, and what it must hold, as files. The files lie in
-       one volume without subPath, so that a Secret that changes is seen without a restart. */}}
+       one volume without subPath, so that a Secret that changes is seen without a restart; those of a namespace's own Prometheus
+       in a folder of its name. */}}
 {{- define "sluice.prometheusFolder" -}}/etc/sluice/prometheus{{- end }}
 
+{{- /* The sources of one Prometheus' files. It is given the Prometheus, what it is called in the values, and its folder. */}}
+{{- define "sluice.sourcesOf" -}}
+{{- $path := .folder }}
+{{- $ca := .prometheus.ca | default dict }}
+{{- $token := .prometheus.token | default dict }}
+{{- $basic := .prometheus.basic | default dict }}
+{{- if and $ca.configMap $ca.secret }}{{ fail (printf "%s.ca: set configMap or secret, not both" .called) }}{{ end }}
+{{- if and $token.secret $basic.secret }}{{ fail (printf "%s: set token.secret or basic.secret, not both" .called) }}{{ end }}
+{{- with $ca.configMap }}
+- configMap: {name: {{ . }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
+{{- end }}
+{{- with $ca.secret }}
+- secret: {name: {{ . }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
+{{- end }}
+{{- with $token.secret }}
+- secret: {name: {{ . }}, items: [{key: {{ $token.key | default "token" | quote }}, path: {{ $path }}token}]}
+{{- end }}
+{{- with $basic.secret }}
+- secret: {name: {{ . }}, items: [{key: username, path: {{ $path }}username}, {key: password, path: {{ $path }}password}]}
+{{- end }}
+{{- end }}
+
 {{- define "sluice.prometheusSources" -}}
-{{- with .Values.prometheus }}
-{{- if and .ca.configMap .ca.secret }}{{ fail "prometheus.ca: set configMap or secret, not both" }}{{ end }}
-{{- if and .token.secret .basic.secret }}{{ fail "prometheus: set token.secret or basic.secret, not both" }}{{ end }}
-{{- with .ca.configMap }}
-- configMap: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.ca.key | quote }}, path: ca.crt}]}
-{{- end }}
-{{- with .ca.secret }}
-- secret: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.ca.key | quote }}, path: ca.crt}]}
-{{- end }}
-{{- with .token.secret }}
-- secret: {name: {{ . }}, items: [{key: {{ $.Values.prometheus.token.key | quote }}, path: token}]}
-{{- end }}
-{{- with .basic.secret }}
-- secret: {name: {{ . }}, items: [{key: username, path: username}, {key: password, path: password}]}
-{{- end }}
+{{- include "sluice.sourcesOf" (dict "prometheus" .Values.prometheus "called" "prometheus" "folder" "") }}
+{{- range $namespace, $own := .Values.prometheus.namespaces }}
+{{- include "sluice.sourcesOf" (dict "prometheus" $own "called" (printf "prometheus.namespaces.%s" $namespace) "folder" (printf "%s/" $namespace)) }}
 {{- end }}
 {{- end }}
 
@@ -38,7 +49,29 @@
 {{- with .headers }}
 - {name: SLUICE_PROMETHEUS_HEADERS, value: {{ toJson . | quote }}}
 {{- end }}
+{{- if .namespaces }}
+- {name: SLUICE_PROMETHEUS_NAMESPACES, value: {{ include "sluice.prometheusNamespaces" $ | quote }}}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Each namespace's own Prometheus, as the operator reads it. */}}
+{{- define "sluice.prometheusNamespaces" -}}
+{{- $all := dict }}
+{{- range $namespace, $own := .Values.prometheus.namespaces }}
+{{- $folder := printf "%s/%s" (include "sluice.prometheusFolder" $) $namespace }}
+{{- $ca := $own.ca | default dict }}
+{{- $said := dict "url" $own.url }}
+{{- if or $ca.configMap $ca.secret }}{{ $_ := set $said "ca_file" (printf "%s/ca.crt" $folder) }}{{ end }}
+{{- if ($own.token | default dict).secret }}{{ $_ := set $said "token_file" (printf "%s/token" $folder) }}{{ end }}
+{{- if ($own.basic | default dict).secret }}
+{{- $_ := set $said "username_file" (printf "%s/username" $folder) }}
+{{- $_ := set $said "password_file" (printf "%s/password" $folder) }}
+{{- end }}
+{{- with $own.headers }}{{ $_ := set $said "headers" . }}{{ end }}
+{{- $_ := set $all $namespace $said }}
+{{- end }}
+{{- toJson $all }}
 {{- end }}
 
 {{- define "sluice.prometheusMounts" -}}

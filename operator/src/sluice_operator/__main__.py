@@ -27,6 +27,7 @@ async def _run(settings: Settings) -> None:
         config.load_incluster_config(client_configuration=configuration)
     else:
         await config.load_kube_config(client_configuration=configuration)
+    configuration.connection_pool_maxsize = 0  # each watch keeps a connection: nothing must wait for one to end
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

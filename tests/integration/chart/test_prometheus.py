@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sluice_operator.controller.settings import Settings
 from tests.integration.chart.rendering import Chart, Document, HelmError
 
 FOLDER = "/etc/sluice/prometheus"
@@ -87,3 +88,62 @@ def test_headers_are_told_as_they_are(chart: Chart) -> None:
 def test_what_contradicts_itself_is_refused(chart: Chart, message: str, prometheus: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match=message):
         chart.text(prometheus=prometheus)
+
+
+OWN = {
+    "team-a": {"url": "https://mimir.example.org", "token": {"secret": "a"}, "headers": {"X-Scope-OrgID": "a"}},
+    "team-b": {"url": "http://prometheus.team-b:9091", "ca": {"configMap": "b"}, "basic": {"secret": "b"}},
+}
+
+
+def test_a_namespaces_own_prometheus_has_its_own_files_and_takes_nothing_from_the_others(chart: Chart) -> None:
+    pod = operator_pod(chart, token={"secret": "shared"}, namespaces=OWN)
+    told = json.loads(environment(pod)["SLUICE_PROMETHEUS_NAMESPACES"])
+
+    assert told == {
+        "team-a": {
+            "url": "https://mimir.example.org",
+            "token_file": f"{FOLDER}/team-a/token",
+            "headers": {"X-Scope-OrgID": "a"},
+        },
+        "team-b": {
+            "url": "http://prometheus.team-b:9091",
+            "ca_file": f"{FOLDER}/team-b/ca.crt",
+            "username_file": f"{FOLDER}/team-b/username",
+            "password_file": f"{FOLDER}/team-b/password",
+        },
+    }
+    paths = [item["path"] for one in sources(pod) for source in one.values() for item in source["items"]]
+    assert paths == ["token", "team-a/token", "team-b/ca.crt", "team-b/username", "team-b/password"]
+
+
+def test_what_the_operator_is_told_of_them_it_understands(chart: Chart) -> None:
+    settings = Settings.from_environment(environment(operator_pod(chart, namespaces=OWN)) | {"SLUICE_NAMESPACE": "x"})
+
+    assert settings.prometheus_namespaces["team-a"].access.headers == {"X-Scope-OrgID": "a"}
+    assert settings.prometheus_namespaces["team-b"].access.token_file is None
+
+
+def test_the_network_lets_out_to_each_of_them(chart: Chart) -> None:
+    policy = chart.object("NetworkPolicy", "sluice-operator", prometheus={"namespaces": OWN})["spec"]
+    assert [port["port"] for port in policy["egress"][1]["ports"]] == [9090, 443, 9091]
+
+
+@pytest.mark.parametrize(
+    ("message", "own"),
+    [
+        ("team-a", {"team-a": {"token": {"secret": "a"}}}),
+        ("Team A", {"Team A": {"url": "http://a"}}),
+        ("team-a", {"team-a": {"url": "http://user:word@a"}}),
+        (
+            "prometheus.namespaces.team-a: set token.secret or",
+            {"team-a": {"url": "http://a", "token": {"secret": "a"}, "basic": {"secret": "b"}}},
+        ),
+        ("interval", {"team-a": {"url": "http://a", "interval": 1}}),
+    ],
+)
+def test_a_namespaces_prometheus_that_is_not_said_whole_is_refused(
+    chart: Chart, message: str, own: dict[str, Any]
+) -> None:
+    with pytest.raises(HelmError, match=message):
+        chart.text(prometheus={"namespaces": own})

@@ -35,10 +35,10 @@ async def neighbours(*, ready=200, answer=MATRIX, status=200):
         await runner.cleanup()
 
 
-async def checked(api, **told):
+async def checked(api, *, namespaces=(), **told):
     async with serving(api) as gateway, neighbours(**told) as url, aiohttp.ClientSession() as session:
-        prometheus = PrometheusClient(access=Access(url=url), session=session)
-        return await check(gateway=gateway, prometheus=prometheus, session=session, operator=url)
+        prometheus = {"Prometheus": PrometheusClient(access=Access(url=url), session=session)}
+        return await check(gateway=gateway, prometheus=prometheus, session=session, operator=url, namespaces=namespaces)
 
 
 async def test_an_installation_that_has_everything_passes(capsys):
@@ -53,6 +53,17 @@ async def test_an_installation_that_has_everything_passes(capsys):
         "yes  the operator is ready",
         "yes  Prometheus answers",
     ]
+
+
+async def test_where_only_some_namespaces_are_watched_each_of_them_is_asked_for(capsys):
+    api = ScriptedApi([page()])
+
+    assert await checked(api, namespaces=("team-a", "team-b"))
+
+    assert {one.path.split("/namespaces/")[1].split("/")[0] for one in api.asked} == {"team-a", "team-b"}
+    lines = capsys.readouterr().out.splitlines()
+    assert "yes  the API server lists pods of team-b" in lines
+    assert len(lines) == 14
 
 
 async def test_everything_that_is_missing_is_named(capsys):
@@ -76,7 +87,7 @@ async def test_one_fault_is_enough(capsys, told, missing):
 
 async def test_nobody_listening_is_not_ready(capsys):
     async with serving(ScriptedApi([page()])) as gateway, neighbours() as url, aiohttp.ClientSession() as session:
-        prometheus = PrometheusClient(access=Access(url=url), session=session)
+        prometheus = {"Prometheus": PrometheusClient(access=Access(url=url), session=session)}
         nowhere = "http://127.0.0.1:9"
         assert not await check(gateway=gateway, prometheus=prometheus, session=session, operator=nowhere)
     assert "no   the operator is ready: " in capsys.readouterr().out

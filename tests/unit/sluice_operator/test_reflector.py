@@ -179,6 +179,49 @@ async def test_only_what_is_selected_is_asked_for():
     assert api.asked[0].query["labelSelector"] == "sluice.dev/model"
 
 
+async def test_each_namespace_is_followed_by_itself_and_the_copy_is_whole_when_all_are():
+    over = asyncio.Event()
+    held = asyncio.Event()
+    listed = {"a": page(widget("x", 1, namespace="a")), "b": page(widget("x", 1, namespace="b"))}
+
+    async def answer(request):
+        namespace = request.path.split("/namespaces/")[1].split("/")[0]
+        if "watch" in request.query:
+            return await streams(then=over.wait)(request)
+        if namespace == "b":
+            await held.wait()
+        return await listed[namespace](request)
+
+    api = ScriptedApi([answer])
+    async with following(api, namespaces=("a", "b")) as follower:
+        await follower.until(lambda: follower.changed == ["x"])
+        assert not follower.copy.synced.is_set()
+        held.set()
+        await follower.copy.synced.wait()
+        assert sorted(key for key in [("a", "x"), ("b", "x")] if follower.copy.get(key)) == [("a", "x"), ("b", "x")]
+        over.set()
+    assert {one.path for one in api.asked} == {f"/apis/demo.example.com/v1/namespaces/{n}/widgets" for n in "ab"}
+
+
+async def test_what_is_gone_from_one_namespace_is_not_gone_from_another():
+    over = asyncio.Event()
+    lists = {"a": [page(widget("x", 1, namespace="a")), page()], "b": [page(widget("x", 1, namespace="b"))]}
+
+    async def answer(request):
+        namespace = request.path.split("/namespaces/")[1].split("/")[0]
+        if "watch" not in request.query:
+            return await lists[namespace].pop(0)(request)
+        if lists[namespace]:
+            return await refuses(410)(request)
+        return await streams(then=over.wait)(request)
+
+    async with following(ScriptedApi([answer]), namespaces=("a", "b")) as follower:
+        await follower.until(lambda: len(follower.changed) == 3)
+        assert follower.copy.get(("a", "x")) is None
+        assert follower.copy.get(("b", "x")) is not None
+        over.set()
+
+
 # How often it asks, in virtual time
 
 

@@ -56,7 +56,22 @@ async def test_only_pods_of_the_operator_that_have_not_ended_are_waited_for():
         "/apis/apps/v1/namespaces/sluice-system/deployments/sluice-operator",
         {"spec": {"replicas": 0}},
     )
+    assert looked.path == "/api/v1/namespaces/sluice-system/pods"
     assert looked.query == {
         "labelSelector": "a=b",
-        "fieldSelector": "metadata.namespace=sluice-system,status.phase!=Succeeded,status.phase!=Failed",
+        "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
     }
+
+
+async def test_where_only_some_namespaces_are_watched_only_their_versions_are_let_go():
+    api = ScriptedApi([says({}), NOTHING, page(version(1, FINALIZER)), says({}), NOTHING])
+    async with serving(api) as gateway:
+        count = await uninstall(gateway, namespace="sluice-system", selector="a=b", watched=("n", "m"))
+
+    assert count == 1
+    versions = "/apis/sluice.dev/v1alpha1/namespaces/{}/modelversions"
+    assert [one.path for one in api.asked[2:]] == [
+        versions.format("n"),
+        f"{versions.format('n')}/v",
+        versions.format("m"),
+    ]

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 import aiohttp
 from kubernetes.aio import config
@@ -25,23 +25,33 @@ _ANY_SERIES = "vector(1)[1m:1m]"
 
 
 async def check(
-    *, gateway: Gateway, prometheus: PrometheusClient, session: aiohttp.ClientSession, operator: str
+    *,
+    gateway: Gateway,
+    prometheus: Mapping[str, PrometheusClient],
+    session: aiohttp.ClientSession,
+    operator: str,
+    namespaces: Sequence[str] = (),
 ) -> bool:
     """Ask all of it and print a line for each.
 
     Args:
         gateway: The API server, with the operator's rights.
-        prometheus: The Prometheus of the settings.
+        prometheus: Every Prometheus of the settings, by what it is called.
         session: For asking the operator.
         operator: The operator's URL.
+        namespaces: Those that are watched; all where none is named.
 
     Returns:
         Whether nothing is missing.
     """
     questions: Iterable[tuple[str, Awaitable[str]]] = (
-        *((f"the API server lists {_name(resource)}", _lists(gateway, resource)) for resource in _READS),
+        *(
+            (f"the API server lists {_name(resource)}{_of(namespace)}", _lists(gateway, resource, namespace))
+            for namespace in namespaces or (None,)
+            for resource in _READS
+        ),
         ("the operator is ready", _is_ready(session, operator)),
-        ("Prometheus answers", _answers(prometheus)),
+        *((f"{name} answers", _answers(client)) for name, client in prometheus.items()),
     )
     good = True
     for what, asked in questions:
@@ -55,9 +65,13 @@ def _name(resource: Resource) -> str:
     return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
-async def _lists(gateway: Gateway, resource: Resource) -> str:
+def _of(namespace: str | None) -> str:
+    return f" of {namespace}" if namespace is not None else ""
+
+
+async def _lists(gateway: Gateway, resource: Resource, namespace: str | None) -> str:
     try:
-        await gateway.list(resource, {"limit": "1"})
+        await gateway.list(resource, {"limit": "1"}, namespace=namespace)
     except ApiError as error:
         return str(error)
     return ""
@@ -84,12 +98,15 @@ async def _run() -> bool:
     settings = Settings.from_environment(os.environ)
     configuration = Configuration()
     config.load_incluster_config(client_configuration=configuration)
+    own = settings.prometheus_namespaces.items()
+    reached = {"Prometheus": settings.prometheus, **{f"Prometheus of {name}": one.access for name, one in own}}
     async with ApiClient(configuration) as api, aiohttp.ClientSession() as session:
         return await check(
             gateway=Gateway(api),
-            prometheus=PrometheusClient(access=settings.prometheus, session=session),
+            prometheus={name: PrometheusClient(access=one, session=session) for name, one in reached.items()},
             session=session,
             operator=os.environ["SLUICE_OPERATOR_URL"],
+            namespaces=settings.watch_namespaces,
         )
 
 

@@ -7,10 +7,11 @@ repeated.
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
@@ -30,13 +31,14 @@ _SECONDS = 90
 """How long all of it may take; the operator itself gets 30 s to end."""
 
 
-async def uninstall(gateway: Gateway, *, namespace: str, selector: str) -> int:
+async def uninstall(gateway: Gateway, *, namespace: str, selector: str, watched: Sequence[str] = ()) -> int:
     """Stop the operator and let go of all versions.
 
     Args:
         gateway: The API server.
         namespace: Where the operator runs.
         selector: The labels of its pods, as a label selector.
+        watched: The namespaces that it looks after; all where none is named.
 
     Returns:
         How many versions were let go.
@@ -45,10 +47,13 @@ async def uninstall(gateway: Gateway, *, namespace: str, selector: str) -> int:
         ApiError: The API server refused, or could not be reached.
     """
     await _stop(gateway, namespace=namespace, selector=selector)
-    held = [obj async for obj in _versions(gateway) if FINALIZER in obj["metadata"].get("finalizers", ())]
-    for obj in held:
-        await _release(gateway, obj)
-    return len(held)
+    released = 0
+    for where in watched or (None,):
+        held = [obj async for obj in _versions(gateway, where) if FINALIZER in obj["metadata"].get("finalizers", ())]
+        for obj in held:
+            await _release(gateway, obj)
+        released += len(held)
+    return released
 
 
 async def _stop(gateway: Gateway, *, namespace: str, selector: str) -> None:
@@ -57,19 +62,19 @@ async def _stop(gateway: Gateway, *, namespace: str, selector: str) -> None:
         await gateway.merge_patch(DEPLOYMENTS, namespace=namespace, name=_OPERATOR, body={"spec": {"replicas": 0}})
     except NotFoundError:
         log.info("there is no operator to stop")
-    running = f"metadata.namespace={namespace},status.phase!=Succeeded,status.phase!=Failed"
-    query = {"labelSelector": selector, "fieldSelector": running}
-    while (await gateway.list(PODS, query))["items"]:  # noqa: ASYNC110 - what ends is in another pod
+    query = {"labelSelector": selector, "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
+    while (await gateway.list(PODS, query, namespace=namespace))["items"]:  # noqa: ASYNC110 - what ends is in another pod
         await asyncio.sleep(_POLL_SECONDS)
     log.info("the operator is stopped")
 
 
-async def _versions(gateway: Gateway) -> AsyncIterator[Object]:
-    """All ModelVersions, page by page; none where the kind is gone."""
+async def _versions(gateway: Gateway, namespace: str | None) -> AsyncIterator[Object]:
+    """All ModelVersions of a namespace, or of all, page by page; none where the kind is gone."""
     token = ""
     while True:
         try:
-            page = await gateway.list(MODEL_VERSIONS, {"limit": _PAGE, **({"continue": token} if token else {})})
+            query = {"limit": _PAGE, **({"continue": token} if token else {})}
+            page = await gateway.list(MODEL_VERSIONS, query, namespace=namespace)
         except NotFoundError:
             return
         for obj in page["items"]:
@@ -100,7 +105,10 @@ async def _run() -> int:
     config.load_incluster_config(client_configuration=configuration)
     async with asyncio.timeout(_SECONDS), ApiClient(configuration) as api:
         return await uninstall(
-            Gateway(api), namespace=os.environ["SLUICE_NAMESPACE"], selector=os.environ["SLUICE_SELECTOR"]
+            Gateway(api),
+            namespace=os.environ["SLUICE_NAMESPACE"],
+            selector=os.environ["SLUICE_SELECTOR"],
+            watched=json.loads(os.environ.get("SLUICE_WATCH_NAMESPACES", "[]")),
         )
 
 
