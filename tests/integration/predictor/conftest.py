@@ -17,7 +17,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from examples.sms.model import TASK, TextEntitiesConfig, TextEntitiesModel
-from sluice_predictor.artifact import Artifact, pack
+from sluice_predictor.artifact import Artifact, pack, write
+from sluice_predictor.command.calibration import calibrated
 
 LABELS = ["debit", "credit", "other"]
 WORDS = 50
@@ -180,6 +181,15 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 def slow_version(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """A version whose answers to long requests take seconds."""
     return make_version(tmp_path_factory.mktemp("versions") / "slow", hidden=256, layers=6, version="2.0.0")
+
+
+@pytest.fixture(scope="session")
+def calibrated_version(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A version that says what it answers to twenty texts."""
+    texts = [f"w{number} w{number + 1}" for number in range(1, 21)]
+    artifact = calibrated(make_version(tmp_path_factory.mktemp("versions") / "calibrated"), texts)
+    write(artifact)
+    return artifact
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from ..rollout.answers import THOUSANDTH, Closeness, first_gap, printable
 from ..routing.httproute import TRAFFIC_HEADER
 
 MAX_ANSWER_BYTES = 1 << 20
-_REQUEST_SECONDS = 30.0
+_REQUEST_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 _PASSING = frozenset({429, 503, 504})
 _BATCH = 16
