@@ -77,6 +77,15 @@ generate: $(UV) ## Write the generated files anew.
 soak: cluster images models ## What takes longer than a test may: 50,000 requests across ten releases, the operator killed again and again.
 	@$(RUN) pytest -m soak tests/integration tests/e2e
 	@$(RUN) python -m hack.soak
+	@$(MAKE) --no-print-directory coverage mutation
+
+.PHONY: coverage
+coverage: $(UV) ## Measure the branches of the operator's pure core that its unit tests take: at least 95 %.
+	@$(RUN) pytest -q tests/unit/sluice_operator --cov
+
+.PHONY: mutation
+mutation: $(UV) ## Put faults into the pure core: at least 85 % of a sample must be found. About an hour; keep the result in docs/.
+	@$(RUN) python -m hack.mutation --write-docs
 
 .PHONY: bench-predictor
 bench-predictor: models ## Measure the predictor beside four other servers, about 25 minutes on a quiet machine; keep the result in docs/.
