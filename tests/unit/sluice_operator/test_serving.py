@@ -389,6 +389,14 @@ def test_kserves_own_word_is_passed_on_where_there_is_no_pod():
     assert read(failed).problem == "NoRuntime: no r"
 
 
+def test_a_runtime_that_is_not_there_is_named():
+    info = {"reason": "RuntimeNotRecognized", "message": "Waiting for runtime to become available"}
+    waits = service(ready="Unknown", modelStatus={"lastFailureInfo": info})
+    waits["spec"] = {"predictor": {"model": {"runtime": "nobody-has-it"}}}
+
+    assert read(waits).problem == f"{info['reason']}: {info['message']}: nobody-has-it"
+
+
 def test_a_long_problem_is_cut():
     container = waiting("CrashLoopBackOff", said="x" * 5000)
 

@@ -128,11 +128,16 @@ def _why_ended(ended: Object) -> str | None:
 def _service_problem(service: Object) -> str | None:
     """KServe's own word where it is about more than waiting: an unknown runtime, a refused format."""
     info = service.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {})
-    return _joined(info.get("reason"), info.get("message")) if info else None
+    if not info:
+        return None
+    runtime = service.get("spec", {}).get("predictor", {}).get("model", {}).get("runtime")
+    # The one thing that KServe does not say of a runtime that is not there is its name.
+    named = runtime if info.get("reason") == "RuntimeNotRecognized" else None
+    return _joined(info.get("reason"), info.get("message"), named)
 
 
-def _joined(reason: str | None, message: str | None) -> str:
-    return ": ".join(part.strip() for part in (reason, message) if part)
+def _joined(*parts: str | None) -> str:
+    return ": ".join(part.strip() for part in parts if part)
 
 
 def by_backend(pods: Iterable[Object]) -> Mapping[str, Sequence[Object]]:
