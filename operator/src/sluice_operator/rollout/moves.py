@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from ..api.modelversion import Decision, Phase
+from .candidate import TAKEN_BACK
 from .move import Move, Situation
-from .progress import TAKEN_BACK, progress
+from .progress import progress
 from .roles import Roles, settled
 from .snapshot import Route, Snapshot, Version
 

@@ -5,17 +5,15 @@ last what lets it have more. No check raises a weight on missing evidence.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
 
 from ..analysis.gates import GateResult
 from ..api.base import format_duration
 from ..api.modelversion import Decision, Phase, Verdict
 from ..api.settings import OnNoData, Strategy
-from .approvals import outstanding
+from .candidate import awaiting, enter, go_to, roll_back, short_of_pods, stay, taken_back, wait
 from .move import Move, Situation
 from .preflight import BEGUN, GATE, known
-from .snapshot import Mark
 
 SETTLE = timedelta(seconds=2)
 """How long a Gateway's proxies are given to learn of a backend; the worst of 15 measured changes took 0.15 s."""
@@ -39,8 +37,8 @@ def _ordered_back(s: Situation) -> Move | None:
     if decision is None or decision.action not in ("Abort", "Reject"):
         return None
     if s.only_candidate_answers:
-        return _stay(s, f"StableUnavailable: {decision.reason}; but stable has no ready pod to go back to")
-    return _taken_back(s, decision)
+        return stay(s, f"StableUnavailable: {decision.reason}; but stable has no ready pod to go back to")
+    return taken_back(s, decision)
 
 
 def _gate_failed(s: Situation) -> Move | None:
@@ -48,8 +46,8 @@ def _gate_failed(s: Situation) -> Move | None:
     if failed is None or not s.on_traffic:
         return None
     if s.only_candidate_answers:
-        return _stay(s, f"StableUnavailable: gate {failed.name} fails, but stable has no ready pod to go back to")
-    return _roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
+        return stay(s, f"StableUnavailable: gate {failed.name} fails, but stable has no ready pod to go back to")
+    return roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
 
 
 def _preflight_failed(s: Situation) -> Move | None:
@@ -57,7 +55,7 @@ def _preflight_failed(s: Situation) -> Move | None:
     result = known(s.candidate)
     if s.has_had_traffic or result is None or result.verdict is not Verdict.FAIL:
         return None
-    return _roll_back(s, reason=f"{GATE}: {result.message}", gate=GATE)
+    return roll_back(s, reason=f"{GATE}: {result.message}", gate=GATE)
 
 
 def _route_taken(s: Situation) -> Move | None:
@@ -80,7 +78,7 @@ def _not_ready(s: Situation) -> Move | None:
     if s.now >= deadline:
         reason = f"not ready within {format_duration(s.settings.ready_timeout)}: {problem or 'no reason given'}"
         if s.step is not None:
-            return _roll_back(s, reason=reason, gate=None)
+            return roll_back(s, reason=reason, gate=None)
         decision = Decision(action="Fail", reason=reason[:512], at=s.now)
         return Move(phase=Phase.FAILED, message=f"Failed: {reason}"[:1024], decision=decision)
     return Move(
@@ -124,12 +122,12 @@ def _make_known(s: Situation) -> Move | None:
         return None
     listed = s.candidate.backend.name in s.route.weights and s.route.in_force
     if not listed:
-        return _wait(s, "ready: waits for the Gateway to take the route")
+        return wait(s, "ready: waits for the Gateway to take the route")
     status = s.candidate.status
     since = (status.step_started_at if status.phase in _BEFORE_TRAFFIC else None) or s.now
     if s.now >= since + SETTLE:
         return None
-    move = _wait(s, "ready: gives the Gateway time to learn of its pods")
+    move = wait(s, "ready: gives the Gateway time to learn of its pods")
     return move.but(step_started_at=since, next_at=since + SETTLE)
 
 
@@ -140,20 +138,20 @@ def _agreed_to_begin(s: Situation) -> Move | None:
     """A rollout without steps needs its approvals before the first request."""
     if s.on_traffic or s.settings.steps:
         return None
-    return _awaiting(s, None)
+    return awaiting(s, None)
 
 
 def _room_to_begin(s: Situation) -> Move | None:
     if s.on_traffic:
         return None
     step = s.step or 0
-    return _short_of_pods(s, s.weight_at(step))
+    return short_of_pods(s, s.weight_at(step))
 
 
 def _begin_step(s: Situation) -> Move | None:
     if s.on_traffic:
         return None
-    return _enter(s, s.step or 0).but(ready_by=s.ready_by)
+    return enter(s, s.step or 0).but(ready_by=s.ready_by)
 
 
 # What lets it have more
@@ -163,20 +161,20 @@ def _weight_not_taken(s: Situation) -> Move | None:
     step = s.step or 0
     if s.route.weight(s.candidate) == s.weight_at(step) and s.route.in_force:
         return None
-    return _stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
+    return stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
 
 
 def _paused(s: Situation) -> Move | None:
     if s.paused_by is None:
         return None
-    return _stay(s, f"{s.where(s.step or 0)}: paused by {s.paused_by}", phase=Phase.PAUSED)
+    return stay(s, f"{s.where(s.step or 0)}: paused by {s.paused_by}", phase=Phase.PAUSED)
 
 
 def _ordered_forward(s: Situation) -> Move | None:
     target = s.candidate.status.advance_to
     if target is None or target <= (s.step or 0):
         return None
-    return _short_of_pods(s, s.weight_at(target)) or _go_to(s, target, why="a person's act")
+    return short_of_pods(s, s.weight_at(target)) or go_to(s, target, why="a person's act")
 
 
 def _holds(s: Situation) -> Move | None:
@@ -184,7 +182,7 @@ def _holds(s: Situation) -> Move | None:
     step = s.step or 0
     if s.settings.strategy is Strategy.REPLACE or s.now >= s.held_until:
         return None
-    return _stay(s, f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}")
+    return stay(s, f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}")
 
 
 def _gates_wait(s: Situation) -> Move | None:
@@ -193,22 +191,22 @@ def _gates_wait(s: Situation) -> Move | None:
         return None
     what = f"{s.where(s.step or 0)}: {_waits_for(waiting)}"
     if s.now < s.held_too_long_from:
-        return _stay(s, what)
+        return stay(s, what)
     limit = f"maxHold {format_duration(s.settings.max_hold)}"
     unseen = [gate for gate in waiting if gate.verdict is Verdict.NO_DATA]
     # That Prometheus is away says nothing about the version.
     if s.settings.on_no_data is OnNoData.ROLLBACK and unseen and len(unseen) == len(waiting):
-        return _roll_back(s, reason=f"{unseen[0].name}: {unseen[0].message}, within {limit}", gate=unseen[0].name)
-    return _stay(s, f"{what}, for longer than {limit}: more requests or a person's act will end this")
+        return roll_back(s, reason=f"{unseen[0].name}: {unseen[0].message}, within {limit}", gate=unseen[0].name)
+    return stay(s, f"{what}, for longer than {limit}: more requests or a person's act will end this")
 
 
 def _agreed(s: Situation) -> Move | None:
-    return _awaiting(s, s.step)
+    return awaiting(s, s.step)
 
 
 def _next_step(s: Situation) -> Move:
     target = (s.step or 0) + 1
-    return _short_of_pods(s, s.weight_at(target)) or _go_to(s, target, why=None)
+    return short_of_pods(s, s.weight_at(target)) or go_to(s, target, why=None)
 
 
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
@@ -232,120 +230,6 @@ _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _agreed,
     _next_step,
 )
-
-
-def _roll_back(s: Situation, *, reason: str, gate: str | None) -> Move:
-    return _taken_back(s, Decision(action="Rollback", reason=reason[:400], gate=gate, at=s.now))
-
-
-def _taken_back(s: Situation, decision: Decision) -> Move:
-    action: Literal["Rollback", "Abort", "Reject"] = "Rollback"
-    if decision.action == "Abort" or decision.action == "Reject":
-        action = decision.action
-    mark = Mark(
-        uid=s.candidate.uid,
-        attempt=s.candidate.status.attempt or 1,
-        reason=decision.reason[:400],
-        at=decision.at,
-        gate=decision.gate,
-        action=action,
-        by=decision.by,
-        act=decision.act,
-    )
-    return Move(
-        phase=Phase.ROLLING_BACK,
-        message=f"{TAKEN_BACK[action]}: {mark.reason}"[:1024],
-        step=s.step,
-        step_started_at=s.candidate.status.step_started_at,
-        decision=decision,
-        mark=mark,
-    )
-
-
-TAKEN_BACK = {"Rollback": "Rolled back", "Abort": "Aborted", "Reject": "Rejected"}
-
-
-def _go_to(s: Situation, step: int, *, why: str | None) -> Move:
-    """To a step, to probation, or, behind that, to promotion."""
-    if step <= len(s.settings.steps):
-        return _enter(s, step)
-    reason = f"passed {len(s.settings.steps)} steps and probation" if why is None else f"promoted by {why}"
-    if s.settings.strategy is Strategy.REPLACE:
-        reason = "ready, and the strategy is Replace"
-    return Move(
-        phase=Phase.STABLE,
-        message="serves all requests",
-        weight=100,
-        step=s.step,
-        step_started_at=s.candidate.status.step_started_at,
-        promoted_at=_after_stable(s),
-        decision=Decision(action="Promote", reason=reason, at=s.now),
-    )
-
-
-def _after_stable(s: Situation) -> datetime:
-    """Now; or, where stable was promoted by a clock that was ahead, just after that: the later of the two is stable."""
-    before = s.stable.status.promoted_at if s.stable is not None else None
-    return s.now if before is None else max(s.now, before + timedelta(milliseconds=1))
-
-
-def _enter(s: Situation, step: int) -> Move:
-    probation = step >= len(s.settings.steps)
-    return Move(
-        phase=Phase.PROBATION if probation else Phase.CANARY,
-        message=f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}",
-        weight=s.weight_at(step),
-        step=step,
-        step_started_at=s.now,
-        next_at=s.now + s.hold_at(step),
-    )
-
-
-def _stay(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 0) -> Move:
-    step = s.step or 0
-    begun = Phase.PROBATION if step >= len(s.settings.steps) else Phase.CANARY
-    waits = [at for at in (s.held_until, s.held_too_long_from) if at > s.now]
-    return Move(
-        phase=phase or begun,
-        message=message,
-        weight=s.weight_at(step),
-        step=step,
-        step_started_at=s.candidate.status.step_started_at,
-        next_at=min(waits, default=None),
-        ready_by=s.ready_by,
-        pods=pods,
-    )
-
-
-def _wait(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 0) -> Move:
-    """Without traffic, but known to the Gateway."""
-    return Move(
-        phase=phase or s.before_traffic, message=message, listed=True, step=s.step, ready_by=s.ready_by, pods=pods
-    )
-
-
-def _awaiting(s: Situation, step: int | None) -> Move | None:
-    missing = outstanding(s.settings, step, s.candidate.status.approvals)
-    if not missing:
-        return None
-    more = f"waits for {missing} approval{'s' if missing > 1 else ''}"
-    if s.on_traffic:
-        return _stay(s, f"{s.where(step or 0)}: {more}", phase=Phase.AWAITING_APPROVAL)
-    waits = _wait(s, f"ready: {more} before its first traffic", phase=Phase.AWAITING_APPROVAL)
-    return waits.but(step_started_at=s.candidate.status.step_started_at)
-
-
-def _short_of_pods(s: Situation, weight: int) -> Move | None:
-    """A weight waits for the pods that can carry it."""
-    pods = s.pods_for(weight)
-    available = s.candidate.backend.available
-    if available >= pods:
-        return None
-    message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
-    if s.on_traffic:
-        return _stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
-    waits = _wait(s, message, pods=pods)
-    return waits.but(step_started_at=s.candidate.status.step_started_at)
 
 
 def _waits_for(waiting: list[GateResult]) -> str:
