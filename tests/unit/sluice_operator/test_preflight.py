@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,8 @@ class FakePod:
         self.statuses: list[int] = []
         """Of the next answers to inference, before it answers as it should."""
         self.raw: bytes | None = None
+        self.breaks_off = 0
+        """Requests that it leaves without an answer, before it gives one."""
         self.gate = asyncio.Event()
         """It answers inference when this is set."""
         self.gate.set()
@@ -75,6 +78,9 @@ class FakePod:
         self.bodies.append(body)
         self.came.set()
         await self.gate.wait()
+        if self.breaks_off and request.transport is not None:
+            self.breaks_off -= 1
+            request.transport.abort()
         if self.statuses:
             return web.json_response({"error": "busy\x1b[31m"}, status=self.statuses.pop(0))
         if self.raw is not None:
@@ -207,6 +213,61 @@ async def test_when_the_time_is_over_it_is_told_what_was_waited_for(stand: Stand
 
     assert result.verdict is Verdict.FAIL
     assert result.message == "not over within 1s: 0 of 1 pods have answered; sms-0: HTTP 503"
+
+
+async def test_a_pod_that_takes_no_connection_is_told_of(stand: Stand) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = FakePod("sms-1")
+        nobody.port = free.getsockname()[1]
+    stand.pods = [nobody]
+
+    result = await stand.comes_to(artifact=False, requests=[ASKED], timeout="1s")
+
+    assert result.message == "not over within 1s: 0 of 1 pods have answered; sms-1: it takes no connection"
+
+
+async def test_a_pod_that_breaks_off_is_asked_again(stand: Stand, pod: FakePod) -> None:
+    pod.breaks_off = 1
+
+    result = await stand.comes_to(artifact=False, requests=[ASKED])
+
+    assert result.verdict is Verdict.PASS
+    assert len(pod.requests) == 2
+
+
+async def test_what_goes_wrong_in_the_asking_itself_neither_passes_nor_takes_a_version_back(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand, "pods", None)
+    stand.preflights.keep(KEY, [stand.subject()])
+
+    result = await stand.until(lambda result: "log" in result.message)
+
+    assert result.verdict is None
+
+
+async def test_so_many_versions_are_asked_at_once_and_the_time_of_others_does_not_run(pod: FakePod) -> None:
+    preflights = Preflights(pods=lambda _: (pod.address,), changed=lambda _: changed.set())
+    changed = asyncio.Event()
+    running = asyncio.create_task(preflights.run())
+    pod.gate.clear()
+    questions = Stand(pod).subject(artifact=False, requests=[ASKED]).questions
+    for number in range(40):
+        key = ("default", f"m{number}")
+        preflights.keep(key, [Subject(key=key, uid=f"u{number}", attempt=1, backend="b", questions=questions)])
+
+    async def until(met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not met():
+                changed.clear()
+                await changed.wait()
+
+    await until(lambda: sum("are asked first" in one.message for one in preflights.results.values()) == 8)
+    pod.gate.set()
+    await until(lambda: [one.verdict for one in preflights.results.values()] == [Verdict.PASS] * 40)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert preflights.results == {}
 
 
 async def test_without_pods_it_waits_until_there_are_some(stand: Stand, pod: FakePod) -> None:

@@ -195,3 +195,19 @@ def test_what_was_asked_is_forgotten_when_it_is_over():
     world.live_on(20)
 
     assert world.asked_alone() == set()
+
+
+def test_only_a_rollback_that_a_sample_was_the_reason_for_is_timed_from_it():
+    world = served()
+    world.answers["v2"] = Verdict.FAIL
+    world.apply_version("v2")
+    world.live_on(10)
+    assert world.sample_to_route == []
+
+    world.apply_version("v3")
+    world.live_on(10)
+    world.verdicts["v3"] = Verdict.FAIL
+    world.live_on(5)
+
+    assert world.statuses()["v2"].phase is world.statuses()["v3"].phase is Phase.ROLLED_BACK
+    assert world.sample_to_route

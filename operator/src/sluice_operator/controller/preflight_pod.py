@@ -175,7 +175,13 @@ class Pod:
                     raise NoAnswerError(f"HTTP {response.status}")
                 return response.status, await _bounded(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoAnswerError(type(error).__name__) from error
+            raise NoAnswerError(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return "it takes no connection"
+    return "it does not answer in time" if isinstance(error, TimeoutError) else "it broke off"
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from ..api.modelversion import Verdict
 from ..kube.errors import ConflictError
 from ..kube.gateway import Gateway
 from ..kube.reflector import Key
@@ -100,6 +101,7 @@ class Reconciler:
                 if not plan.rollback:
                     return snapshot, plan
             else:
-                self._rolled_back(self._clock().timestamp() - sampled_at)
+                if any(gate.verdict is Verdict.FAIL for version in snapshot.versions for gate in version.gates):
+                    self._rolled_back(self._clock().timestamp() - sampled_at)
                 return snapshot, replace(plan, route=None)
         raise ConflictError(409, f"the route has changed {_ROLLBACK_TRIES} times while a rollback was written")

@@ -69,6 +69,8 @@ class World:
             self.api.kinds = {plural: dict(objects) for plural, objects in past.api.kinds.items()}
             self.api.count = past.api.count
         self.verdicts: dict[str, Verdict] = {}
+        self.sample_to_route: list[float] = []
+        """Seconds from a sample to each rollback that it was the reason for."""
         self.answers: dict[str, Verdict | None] = {}
         """What comes of asking a version alone: it passes unless this says otherwise; None leaves it asked."""
         self.events: list[Event] = []
@@ -98,7 +100,7 @@ class World:
             applier=applier,
             preflights=self._pods,
             sample=lambda _namespace: self._sample(),
-            rolled_back=lambda _seconds: None,
+            rolled_back=self.sample_to_route.append,
             clock=lambda: after(self.seconds),
         )
 
