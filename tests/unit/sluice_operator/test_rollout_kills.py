@@ -62,7 +62,22 @@ def deleted_model(world: World) -> None:
     world.live_on(100)
 
 
-STORIES = [good, bad, bad_for_a_moment, overtaken, deleted_candidate, deleted_stable, deleted_model]
+def wrong_when_asked_alone(world: World) -> None:
+    world.answers["v2"] = Verdict.FAIL
+    world.apply_version("v2")
+    world.live_on(100)
+
+
+def asked_alone_for_long(world: World) -> None:
+    world.answers["v2"] = None
+    world.apply_version("v2")
+    world.live_on(100)
+    del world.answers["v2"]
+    world.live_on(300)
+
+
+ASKED_ALONE = [wrong_when_asked_alone, asked_alone_for_long]
+STORIES = [*ASKED_ALONE, good, bad, bad_for_a_moment, overtaken, deleted_candidate, deleted_stable, deleted_model]
 
 
 @cache
