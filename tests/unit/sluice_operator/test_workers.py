@@ -84,6 +84,17 @@ async def test_a_model_that_fails_comes_again_and_the_others_go_on(error):
     assert scene.results("success") == 2
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(2, 2), (3600, 10)])
+async def test_an_api_server_that_says_when_to_come_back_is_not_asked_before_but_not_waited_for_for_ever(asked, waited):
+    scene = Scene(UnavailableError(429, "busy", retry_after=asked), None)
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        await asyncio.sleep(20)
+
+    first, second = scene.times(SMS)
+    assert second - first == pytest.approx(waited, abs=0.1)
+
+
 async def test_a_model_is_looked_at_again_when_it_wants_to_be():
     scene = Scene(datetime.now(UTC) + timedelta(seconds=100), None)
     async with scene.at_work():

@@ -286,3 +286,17 @@ async def test_who_takes_only_what_is_urgent_is_woken_by_that_alone():
     queue.add("a", urgent=True)
 
     assert {await worker, await another} == {"a", "b"}
+
+
+async def test_whoever_waits_for_a_key_and_is_cancelled_as_one_comes_is_cancelled():
+    queue = WorkQueue()
+    queue.add_after("later", 3600)
+    waiting = asyncio.create_task(queue.take())
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    queue.add("now")
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

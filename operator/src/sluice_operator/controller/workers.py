@@ -22,6 +22,8 @@ _ORDINARY, _URGENT = 4, 4
 WORKERS = _ORDINARY + _URGENT
 _RECONCILE_SECONDS = 60.0
 _STUCK_SECONDS = 180.0
+_LONGEST_WAIT = 10.0
+"""Seconds for which an API server may ask a model to wait; what Prometheus sees meanwhile does not wait for that."""
 
 
 class Workers:
@@ -73,12 +75,14 @@ class Workers:
 
     async def _once(self, key: Key) -> str:
         """One reconcile, and when to look again."""
+        asked_to_wait = 0.0
         try:
             async with asyncio.timeout(_RECONCILE_SECONDS):
                 wake_at = await self._reconcile(key)
         except ConflictError:
             pass  # something changed since it was read: the usual way to learn of it
         except (ApiError, TimeoutError) as error:
+            asked_to_wait = error.retry_after if isinstance(error, ApiError) else 0.0
             log.warning("%s", str(error) or f"not finished in {_RECONCILE_SECONDS:.0f} s")
         except Exception:
             log.exception("a reconcile failed")
@@ -88,5 +92,5 @@ class Workers:
                 return "success"
             self._queue.add_after(key, (wake_at - datetime.now(UTC)).total_seconds())
             return "requeue_after"
-        self._queue.add_failed(key)
+        self._queue.add_failed(key, at_least=min(asked_to_wait, _LONGEST_WAIT))
         return "error"

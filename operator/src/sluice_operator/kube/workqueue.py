@@ -6,6 +6,7 @@ it the event loop's.
 """
 
 import asyncio
+import contextlib
 import heapq
 from collections import deque
 from collections.abc import Hashable, Iterable
@@ -96,14 +97,15 @@ class QueueState(Generic[K]):
         self._count += 1
         heapq.heappush(self._later, (due, self._count, key))
 
-    def add_failed(self, key: K, now: float) -> None:
+    def add_failed(self, key: K, now: float, *, at_least: float = 0.0) -> None:
         """Let a key wait again after a failure, twice as long each time. What was urgent still is."""
         self._observer.retried()
         if key in self._pressing:
             self._hurry.add(key)
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30)), now)
+        backoff = min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30))
+        self.add_after(key, max(backoff, at_least), now)
 
     def forget(self, key: K) -> None:
         """Forget a key's failures."""
@@ -175,9 +177,9 @@ class WorkQueue(Generic[K]):
         self._state.add_after(key, max(0.0, delay), self._now())
         self._wake_all()
 
-    def add_failed(self, key: K) -> None:
-        """Let a key wait again after a failure."""
-        self._state.add_failed(key, self._now())
+    def add_failed(self, key: K, *, at_least: float = 0.0) -> None:
+        """Let a key wait again after a failure, for so many seconds at least."""
+        self._state.add_failed(key, self._now(), at_least=at_least)
         self._wake_all()
 
     def forget(self, key: K) -> None:
@@ -197,11 +199,10 @@ class WorkQueue(Generic[K]):
                 return key
             wake.clear()
             due = self._state.next_due()
-            timeout = None if due is None else max(0.0, due - self._now())
-            try:
-                await asyncio.wait_for(wake.wait(), timeout)
-            except TimeoutError:
-                continue
+            # Not `wait_for`: before Python 3.12 that swallows a cancellation which comes at the moment of the wake.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await wake.wait()
         return None
 
     def done(self, key: K) -> None:
