@@ -33,6 +33,7 @@ class Kind:
 
 
 MODEL_VERSIONS = Kind("sluice.dev", "v1alpha1", "modelversions", "ModelVersion")
+ROLLOUT_POLICIES = Kind("sluice.dev", "v1alpha1", "rolloutpolicies", "RolloutPolicy")
 ROLLOUT_ACTIONS = Kind("sluice.dev", "v1alpha1", "rolloutactions", "RolloutAction")
 INFERENCE_SERVICES = Kind("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
 ROUTES = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")

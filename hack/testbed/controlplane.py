@@ -22,6 +22,9 @@ from hack.testbed.certificates import Authority, key_pem
 ADMINISTRATOR = "testbed"
 RELEASE_NAMESPACE = "sluice-system"
 OPERATOR = f"system:serviceaccount:{RELEASE_NAMESPACE}:sluice-operator"
+OTHER_RELEASE_NAMESPACE = "sluice-team"
+OTHER_OPERATOR = f"system:serviceaccount:{OTHER_RELEASE_NAMESPACE}:sluice-operator"
+"""Of another installation, for those who make one."""
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _AUDIT = {
@@ -31,7 +34,7 @@ _AUDIT = {
     "rules": [
         # What a write to a route says is what the time until weight 0 is read from.
         {"level": "Request", "users": [OPERATOR], "resources": [{"group": "gateway.networking.k8s.io"}]},
-        {"level": "Metadata", "users": [OPERATOR]},
+        {"level": "Metadata", "users": [OPERATOR, OTHER_OPERATOR]},
         {"level": "None"},
     ],
 }

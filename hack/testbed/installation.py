@@ -5,6 +5,7 @@ modules that hack/tools pins, the rights from our chart.
 """
 
 import asyncio
+import json
 from pathlib import Path
 
 import yaml
@@ -48,17 +49,22 @@ async def install(client: Client, paths: Paths) -> None:
     for crd in (*_ours(paths), *_theirs(paths)):
         await client.create(CRDS, crd)
         await _until_served(client, crd)
-    chart = rendered_chart(paths)
+    await give_rights(client, rendered_chart(paths))
+
+
+async def give_rights(client: Client, chart: list[Object]) -> None:
+    """Make the roles and bindings of a rendered chart; its namespaces must be there."""
     for kind in _RIGHTS:
         for document in chart:
             if document["kind"] == kind.kind:
                 await client.create(kind, document, namespace=document["metadata"].get("namespace", ""))
 
 
-def rendered_chart(paths: Paths) -> list[Object]:
-    """All that our chart installs, with its default values."""
+def rendered_chart(paths: Paths, *, namespace: str = RELEASE_NAMESPACE, **values: object) -> list[Object]:
+    """All that our chart installs, with its default values but for these."""
     words: list[str | Path] = [paths.bin / "helm", "template", "sluice", paths.checkout / "helm" / "sluice"]
-    options = ["--namespace", RELEASE_NAMESPACE, "--kube-version", gobuild.KUBERNETES]
+    options = ["--namespace", namespace, "--kube-version", gobuild.KUBERNETES]
+    options += [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
     return _documents(Shell(logs=paths.logs).output([*words, *options]))
 
 

@@ -16,12 +16,19 @@ from hack.testbed.client import (
     MODEL_VERSIONS,
     PODS,
     ROLLOUT_ACTIONS,
+    ROLLOUT_POLICIES,
     ROUTES,
     Client,
     Object,
     connected,
 )
-from hack.testbed.controlplane import ADMINISTRATOR, OPERATOR, RELEASE_NAMESPACE, ControlPlane
+from hack.testbed.controlplane import (
+    ADMINISTRATOR,
+    OPERATOR,
+    OTHER_RELEASE_NAMESPACE,
+    RELEASE_NAMESPACE,
+    ControlPlane,
+)
 from hack.testbed.observer import Observer
 from hack.testbed.operator import Operator
 from hack.testbed.prometheus import Prometheus
@@ -171,8 +178,17 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(plane: ControlPlane, directory: Path) -> AsyncIterator[Stage]:
-    """Set the stage and take it down; what was made on it is gone afterwards."""
+async def staged(
+    plane: ControlPlane, directory: Path, *, account: str = OPERATOR, **settings: str
+) -> AsyncIterator[Stage]:
+    """Set the stage and take it down; what was made on it is gone afterwards.
+
+    Args:
+        plane: The API server.
+        directory: For logs.
+        account: Who the operators are to the API server.
+        settings: What they are told beside what every operator is, by environment variable.
+    """
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
         client = await enter(connected(plane.url, plane.tls(ADMINISTRATOR)))
@@ -183,9 +199,15 @@ async def staged(plane: ControlPlane, directory: Path) -> AsyncIterator[Stage]:
         rules = Rules(world)
         observer = await enter(Observer(client, on_route=rules.look_at).watching())
         rules.observer = observer
-        config = plane.kubeconfig(OPERATOR, server=proxy.url)
+        config = plane.kubeconfig(account, server=proxy.url)
         operator, standby = (
-            Operator(kubeconfig=config, prometheus=prometheus.url, log=directory / f"{name}.log", name=name)
+            Operator(
+                kubeconfig=config,
+                prometheus=prometheus.url,
+                log=directory / f"{name}.log",
+                name=name,
+                settings=settings,
+            )
             for name in ("operator-0", "operator-1")
         )
         stack.enter_context(operator.running())
@@ -198,11 +220,12 @@ async def staged(plane: ControlPlane, directory: Path) -> AsyncIterator[Stage]:
 
 async def _clear(client: Client) -> None:
     """Delete everything, whatever would keep it."""
-    for kind in (ROLLOUT_ACTIONS, MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
+    for kind in (ROLLOUT_ACTIONS, ROLLOUT_POLICIES, MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
         for obj in await client.items(kind):
             name = obj["metadata"]["name"]
             if obj["metadata"].get("finalizers"):
                 await client.patch(kind, name, {"metadata": {"finalizers": None}})
             await client.delete(kind, name)
-    for lease in await client.items(LEASES, namespace=RELEASE_NAMESPACE):
-        await client.delete(LEASES, lease["metadata"]["name"], namespace=RELEASE_NAMESPACE)
+    for namespace in (RELEASE_NAMESPACE, OTHER_RELEASE_NAMESPACE):
+        for lease in await client.items(LEASES, namespace=namespace):
+            await client.delete(LEASES, lease["metadata"]["name"], namespace=namespace)
