@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from hack.testbed.client import RefusedError
 from tests.integration.operator.stage import LONG, ROLLOUT, Stage
 
 ASKED: dict[str, Any] = {
@@ -69,3 +72,11 @@ async def test_a_predictor_that_serves_another_digest_than_the_versions_is_taken
     await stage.reaches("sms-1.1.0", "RolledBack")
 
     assert f"it serves the digest {DIGEST}" in stage.observer.status("sms-1.1.0")["decision"]["reason"]
+
+
+@pytest.mark.parametrize("change", [{"body": {"text": "hello"}}, {"expect": {}}], ids=["no request", "no expectation"])
+async def test_what_is_no_request_is_refused_when_it_is_applied(stage: Stage, change: dict[str, Any]) -> None:
+    asked = {**ASKED, "requests": [{**ASKED["requests"][0], **change}]}
+
+    with pytest.raises(RefusedError, match=r"spec\.rollout\.preflight\.requests"):
+        await stage.apply("sms", "1.0.0", rollout={**ROLLOUT, "preflight": asked})

@@ -57,7 +57,8 @@ def test_every_field_explains_itself_to_kubectl_explain(path, field):
 def test_the_schema_is_structural():
     for path, field in FIELDS:
         assert "type" in field or field.get("x-kubernetes-int-or-string"), path
-        assert not {"$ref", "$defs", "anyOf", "oneOf", "allOf", "title", "const"} & field.keys(), path
+        assert not {"$ref", "$defs", "anyOf", "allOf", "title", "const"} & field.keys(), path
+        assert all(branch.keys() == {"required"} for branch in field.get("oneOf", ())), path
         assert not ("properties" in field and "additionalProperties" in field), path
 
 
@@ -118,6 +119,20 @@ class Shortest(BaseModel):
     values: dict[Annotated[str, Field(min_length=1)], int]
 
 
+class Kind1(BaseModel):
+    kind: Literal["1"]
+
+
+class Kind2(BaseModel):
+    kind: Literal["2"]
+
+
+class Choice(BaseModel):
+    """One of two kinds, told apart by a field."""
+
+    value: Annotated[Kind1 | Kind2, Field(discriminator="kind")]
+
+
 class Named(BaseModel):
     values: dict[Annotated[str, Field(max_length=9)], int]
 
@@ -136,6 +151,7 @@ def test_the_length_of_names_is_a_rule_because_server_side_apply_refuses_what_a_
         (Nested, r"Nested\.inner\[\]\.value: a union of 2 types"),
         (Untyped, r"Untyped\.anything: no type"),
         (Pair, r"Pair\.pair: \['prefixItems'\]"),
+        (Choice, r"Choice\.value: \['discriminator', 'oneOf'\]"),
         (Shortest, r"Shortest\.values: \['propertyNames'\]"),
     ],
 )

@@ -1,7 +1,7 @@
 """What is asked of a version alone, before it gets any traffic.
 
 `PreflightSettings` is what people write, `Preflight` what is in force. Bodies and expectations are open objects, which
-the API server cannot bound: what is too large, nested too deep or not a request of V1 or V2 is refused here.
+the API server cannot bound: what is too large or nested too deep is refused here.
 """
 
 import json
@@ -50,10 +50,16 @@ def _asks(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-_Open = WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
-Body = Annotated[dict[str, Any], AfterValidator(_bounded), AfterValidator(_asks), _Open]
+_OPEN: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_EITHER = {"oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}]}
+Body = Annotated[dict[str, Any], AfterValidator(_bounded), AfterValidator(_asks), WithJsonSchema(_OPEN | _EITHER)]
 """A request as it is sent."""
-Expectation = Annotated[dict[str, Any], AfterValidator(_bounded), Field(min_length=1), _Open]
+Expectation = Annotated[
+    dict[str, Any],
+    AfterValidator(_bounded),
+    Field(min_length=1),
+    WithJsonSchema(_OPEN | {"minProperties": 1}),
+]
 """A part of an answer."""
 
 
