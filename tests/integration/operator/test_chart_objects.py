@@ -28,11 +28,17 @@ EVERYTHING: dict[str, Any] = {
     "scrape": {"enabled": True, "namespace": NAMESPACE},
     "dashboard": {"enabled": True},
 }
+NAMESPACED: dict[str, Any] = {
+    "scope": "Namespaced",
+    "watchNamespaces": ["default"],
+    "prometheus": {"namespaces": {"default": {"url": "https://mimir.example.org", "token": {"secret": "of-default"}}}},
+    "route": {"allowed": [{"namespaces": ["default"], "hostnames": ["*.example.com"]}]},
+}
 _OTHERS = {"ServingRuntime", "ClusterServingRuntime", "PodMonitor", "PrometheusRule"}
 """Kinds of KServe and of the Prometheus operator, which this API server does not have."""
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING, {"prometheus": {"token": {"secret": "reader"}}}])
+@pytest.mark.parametrize("values", [{}, EVERYTHING, NAMESPACED, {"prometheus": {"token": {"secret": "reader"}}}])
 async def test_the_api_server_takes_every_object(control_plane: ControlPlane, values: dict[str, Any]) -> None:
     documents = Chart(helm=default_paths().bin / HELM.name).objects(**values)
     connector = aiohttp.TCPConnector(ssl=control_plane.tls(ADMINISTRATOR))

@@ -1,8 +1,6 @@
 """A model's address through the operator: a policy that changes it, one that may not, and one that cannot be read."""
 
-from typing import Any
-
-from making import MODEL, NAMESPACE, after
+from making import NAMESPACE, after
 from world import KEY, POLICIES, ROUTES, World
 
 from sluice_operator.api.modelversion import Phase
@@ -20,11 +18,6 @@ def serving() -> World:
     return world
 
 
-def policy(world: World, **route: Any) -> None:
-    meta = {"name": "p", "namespace": NAMESPACE, "creationTimestamp": after(0).isoformat()}
-    world.api.put(POLICIES, {"metadata": meta, "spec": {"models": [MODEL], **({"route": route} if route else {})}})
-
-
 def hostnames(world: World) -> list[str]:
     return list(world.api.kind(ROUTES)[KEY]["spec"]["hostnames"])
 
@@ -35,7 +28,7 @@ def conditions(world: World, name: str = "v1") -> dict[str, str]:
 
 def test_a_model_is_reached_where_its_policy_says():
     world = World()
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.apply_version("v1")
     world.live_on(60)
 
@@ -46,7 +39,7 @@ def test_a_model_is_reached_where_its_policy_says():
 def test_clients_of_the_former_host_name_are_answered_for_a_day():
     world = serving()
     before = world.weights()
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.everybody_acts()
 
     assert hostnames(world) == [ALLOWED, DEFAULT]
@@ -58,7 +51,7 @@ def test_clients_of_the_former_host_name_are_answered_for_a_day():
 
 def test_the_url_is_told_once_it_works():
     world = serving()
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.reconcile_until_idle()
     assert world.statuses()["v1"].url == f"http://{DEFAULT}"
 
@@ -69,7 +62,7 @@ def test_the_url_is_told_once_it_works():
 
 def test_an_address_that_is_not_allowed_is_refused_and_the_model_serves_where_it_did():
     world = serving()
-    policy(world, hostname="sms.bank.com")
+    world.set_policy(hostname="sms.bank.com")
     world.everybody_acts()
 
     assert hostnames(world) == [DEFAULT]
@@ -78,14 +71,14 @@ def test_an_address_that_is_not_allowed_is_refused_and_the_model_serves_where_it
     assert said.phase is Phase.STABLE
     assert "does not allow namespace default the host name sms.bank.com" in (said.message or "")
     assert f"reached at http://{DEFAULT} as before" in (said.message or "")
-    policy(world)
+    world.set_policy()
     world.everybody_acts()
     assert "Stalled" not in conditions(world)
 
 
 def test_a_rollout_goes_on_at_the_address_in_force():
     world = serving()
-    policy(world, hostname="sms.bank.com")
+    world.set_policy(hostname="sms.bank.com")
     world.apply_version("v2")
     world.live_on(300)
 
@@ -95,13 +88,13 @@ def test_a_rollout_goes_on_at_the_address_in_force():
 
 def test_a_first_version_that_may_not_have_its_address_gets_no_route():
     world = World()
-    policy(world, hostname="sms.bank.com")
+    world.set_policy(hostname="sms.bank.com")
     world.apply_version("v1")
     world.live_on(30)
 
     assert KEY not in world.api.kind(ROUTES)
     assert conditions(world)["Stalled"] == "RouteRefused"
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.live_on(30)
     assert hostnames(world) == [ALLOWED]
 
@@ -109,7 +102,7 @@ def test_a_first_version_that_may_not_have_its_address_gets_no_route():
 def test_a_host_name_of_another_model_is_taken_from_nobody():
     world = World()
     world.claims.follow(("elsewhere", "fraud"), {ALLOWED}, since=after(0))
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.apply_version("v1")
     world.live_on(30)
 
@@ -120,9 +113,9 @@ def test_a_host_name_of_another_model_is_taken_from_nobody():
 
 def test_while_the_policy_cannot_be_read_the_address_stays():
     world = serving()
-    policy(world, hostname=ALLOWED)
+    world.set_policy(hostname=ALLOWED)
     world.everybody_acts()
-    broken = dict(world.api.kind(POLICIES)[(NAMESPACE, "p")], spec={"models": 7})
+    broken = dict(world.api.kind(POLICIES)[(NAMESPACE, "policy")], spec={"models": 7})
     world.api.put(POLICIES, broken)
     world.live_on(60)
 

@@ -1,6 +1,7 @@
 """The rules of traffic hold at every write, whatever people, pods, the Gateway and Prometheus do, and whenever the
 operator is killed."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 
@@ -18,9 +19,11 @@ from world import ACTS, KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
 from sluice_operator.api.action import Action, Outcome
 from sluice_operator.api.modelversion import KIND, ModelVersionStatus, Phase, Verdict
 from sluice_operator.kube.gateway import Object
+from sluice_operator.rollout.address import Address
 from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION
 
+HOSTNAMES = ("sms.default.sluice.local", "a.example.com", "b.example.com")
 ENDED = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED}
 STEPS = {0: 5, 1: 50, 2: 100}
 HOLDS = {0: timedelta(seconds=10), 1: timedelta(seconds=20), 2: timedelta(seconds=30)}
@@ -45,6 +48,7 @@ class Rules:
         table, statuses = read_route(body), self._world.statuses()
         assert sum(table.weights.values()) == 100
         before = read_route(self._world.api.kind(ROUTES).get(KEY))
+        self._addresses(before.addresses, table.addresses)
         marked = {mark.uid for mark in before.marks}
         stable = self._stable()
         for backend, weight in table.weights.items():
@@ -60,6 +64,14 @@ class Rules:
             assert answered or kept or said.restoring, f"{name} gets {weight} and has not answered alone"
             if stable is not None and not said.restoring and weight > before.weights.get(backend, 0):
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
+
+    def _addresses(self, before: Sequence[Address], now: Sequence[Address]) -> None:
+        """Clients are answered where they were, for a day after the model is reached elsewhere."""
+        assert now
+        assert now[0].hostname in HOSTNAMES
+        for one in before:
+            over = one.until is not None and one.until <= self._world.now()
+            assert over or any(at.is_same_as(one) for at in now), f"{one.hostname} is lost"
 
     def _status(self, name: str, new: ModelVersionStatus) -> None:
         old = self._world.statuses().get(name)
@@ -186,6 +198,11 @@ class Rollouts(RuleBasedStateMachine):
         else:
             self.world.edit_first_weight(weight)
 
+    @rule(hostname=st.sampled_from([*HOSTNAMES, None, "not.allowed"]), later=st.sampled_from([0, 1, 50_000]))
+    def somebody_changes_where_the_model_is_reached(self, hostname: str | None, later: int) -> None:
+        self.world.set_policy(**({"hostname": hostname} if hostname else {}))
+        self.world.seconds += later
+
     @rule(data=st.data(), ready=st.booleans())
     def pods_come_and_go(self, data: st.DataObject, ready: bool) -> None:
         services = sorted(self.world.services())
@@ -225,6 +242,7 @@ class Rollouts(RuleBasedStateMachine):
             return
         self.world.verdicts.clear()
         self.world.answers.clear()
+        self.world.set_policy()
         self.world.live_on(1)
         for name, said in self.world.statuses().items():
             if said.paused is not None:

@@ -227,6 +227,12 @@ class World:
         self.api.put(ACTS, {"metadata": meta, "spec": {**spec, **seen, **step}})
         return name
 
+    def set_policy(self, **route: Any) -> None:
+        """A policy for the model that says where it is reached, in place of the one before; or says nothing of it."""
+        meta = {"name": "policy", "namespace": NAMESPACE, "creationTimestamp": after(0).isoformat()}
+        spec = {"models": [MODEL], **({"route": route} if route else {})}
+        self.api.put(POLICIES, {"metadata": meta, "spec": spec})
+
     def delete_route(self) -> None:
         self.api.kind(ROUTES).pop(KEY, None)
 
