@@ -25,6 +25,17 @@ from sluice_operator.controller import probes
 probes.PORT = int(sys.argv[1])
 main()
 """
+_ON_A_CLOCK = """
+import datetime, sys
+from sluice_operator.controller import manager, workers
+class Clock(datetime.datetime):
+    @classmethod
+    def now(cls, zone=None):
+        with open(sys.argv[2]) as file:
+            return datetime.datetime.now(zone) + datetime.timedelta(seconds=float(file.read()))
+manager.datetime = workers.datetime = Clock
+"""
+"""The wall clock of the parts that read it, wrong by what a file says at that moment."""
 
 
 class Operator:
@@ -51,6 +62,7 @@ class Operator:
     ) -> None:
         self.port = free_port()
         self._log = log
+        self._clock: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._asked_to_end = False
         self._environment = {
@@ -82,12 +94,37 @@ class Operator:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 # Nothing of it outlives us, even when we are killed.
-                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-c", _ON_PORT, str(self.port)],
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-c", *self._program()],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    def _program(self) -> list[str]:
+        if self._clock is None:
+            return [_ON_PORT, str(self.port)]
+        return [_ON_A_CLOCK + _ON_PORT, str(self.port), str(self._clock)]
+
+    def has_clock(self, file: Path) -> None:
+        """Have a wall clock of its own from its next start on, right at first."""
+        self._clock = file
+        self.set_clock(0)
+
+    def set_clock(self, seconds: float) -> None:
+        """Let its wall clock be wrong by so many seconds from now on, as a step of the machine's would make it."""
+        assert self._clock is not None  # noqa: S101 - whoever calls this has given it one
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(self._clock)
+
+    def pause(self) -> None:
+        """Stop it in the middle of whatever it does, unnoticed by itself."""
+        os.kill(self._pid(), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on from there."""
+        os.kill(self._pid(), signal.SIGCONT)
 
     async def until_running(self) -> None:
         """Wait until it answers, whether it leads or not."""

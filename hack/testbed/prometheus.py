@@ -38,6 +38,8 @@ class Fault(StrEnum):
     EMPTY = "empty"
     NAN = "NaN"
     STALE = "stale"
+    HTML = "HTML"
+    REDIRECT = "redirect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Traffic:
         while self._scrapes[0][0] < at - _KEPT_SECONDS:
             self._scrapes.popleft()
 
+    def forget(self) -> None:
+        """Keep no scrape; the counters go on."""
+        self._scrapes.clear()
+
     def series(
         self, metric: str, *, edges: set[str], since: float, until: float, nan: bool
     ) -> Iterator[tuple[str, str]]:
@@ -120,6 +126,8 @@ class Prometheus:
         self.url = ""
         self.rounds = 0
         """Questions for requests that came so far, answered or not."""
+        self.others = ""
+        """Series of others, with a comma in front, that come with every answer."""
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["Prometheus"]:
@@ -155,6 +163,11 @@ class Prometheus:
         traffic.errors, traffic.broke_at = 0.9, time.time()
         traffic.scrape(traffic.broke_at, 200 * traffic.rate)
         return traffic
+
+    def lose_history(self) -> None:
+        """Forget all that was scraped, as one does that starts again with nothing on its disk."""
+        for traffic in self._traffic.values():
+            traffic.forget()
 
     def fail(self, fault: Fault | None) -> None:
         """Have a fault from now on, or none."""
@@ -192,6 +205,10 @@ class Prometheus:
             return web.Response()
         if self._fault is Fault.ERROR:
             return web.json_response({"status": "error", "error": "out of memory"}, status=500)
+        if self._fault is Fault.HTML:
+            return web.Response(text="<html>welcome</html>", content_type="text/html")
+        if self._fault is Fault.REDIRECT:
+            return web.Response(status=302, headers={"Location": f"{self.url}/login"})
         now = float(str(form["time"]))
         wanted = {target: traffic for target, traffic in self._traffic.items() if asked.about(target)}
         shows = [one for one in wanted.values() if one.broke_at and one.broke_at <= now and not one.shown_at]
@@ -213,6 +230,7 @@ class Prometheus:
             for target, traffic in wanted.items()
             for labels, samples in traffic.series(asked.metric, edges=asked.edges, since=since, until=until, nan=nan)
         )
+        result += self.others
         return f'{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}'.encode()
 
 

@@ -43,6 +43,8 @@ class World:
         self._lanes: list[asyncio.Queue[tuple[Kind, str, Object]]] = [asyncio.Queue() for _ in range(_LANES)]
         self.pods = Pods()
         """What answers for the pods."""
+        self._missed: list[tuple[str, Object]] | None = None
+        """What KServe has not seen while it is down; None while it works."""
         self.ready: set[str] = set()
         """Names of the InferenceServices that are ready."""
 
@@ -52,6 +54,16 @@ class World:
         kinds = (self._follow(kind) for kind in (INFERENCE_SERVICES, ROUTES))
         async with self.pods.serving(), beside(*kinds, *map(self._work, self._lanes)):
             yield self
+
+    def stop_kserve(self) -> None:
+        """Let nobody look at InferenceServices; pods are as they are, and the Gateway goes on."""
+        self._missed = []
+
+    def start_kserve(self) -> None:
+        """Let KServe see what it has missed, and go on."""
+        missed, self._missed = self._missed or [], None
+        for change, service in missed:
+            self._put(INFERENCE_SERVICES, change, service)
 
     def break_pods(self, version: str, problem: str) -> None:
         """Let the pods of a version (the label's value) not become ready, or be it no longer, and say why."""
@@ -74,7 +86,10 @@ class World:
                 self._services[obj["metadata"]["name"]] = obj
                 if change == "DELETED":
                     del self._services[obj["metadata"]["name"]]
-            self._put(kind, change, obj)
+            if kind is INFERENCE_SERVICES and self._missed is not None:
+                self._missed.append((change, obj))
+            else:
+                self._put(kind, change, obj)
 
     def _put(self, kind: Kind, change: str, obj: Object) -> None:
         lane = zlib.crc32(obj["metadata"]["name"].encode()) % _LANES

@@ -179,7 +179,7 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged(
-    plane: ControlPlane, directory: Path, *, account: str = OPERATOR, **settings: str
+    plane: ControlPlane, directory: Path, *, account: str = OPERATOR, server: str = "", **settings: str
 ) -> AsyncIterator[Stage]:
     """Set the stage and take it down; what was made on it is gone afterwards.
 
@@ -187,19 +187,20 @@ async def staged(
         plane: The API server.
         directory: For logs.
         account: Who the operators are to the API server.
+        server: URL by which the operators reach the API server, when not through the stage's own proxy.
         settings: What they are told beside what every operator is, by environment variable.
     """
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
         client = await enter(connected(plane.url, plane.tls(ADMINISTRATOR)))
-        stack.push_async_callback(_clear, client)
+        stack.push_async_callback(clear, client)
         prometheus = await enter(Prometheus().serving())
         proxy = await enter(Proxy(plane.port).serving())
         world = await enter(World(client).turning())
         rules = Rules(world)
         observer = await enter(Observer(client, on_route=rules.look_at).watching())
         rules.observer = observer
-        config = plane.kubeconfig(account, server=proxy.url)
+        config = plane.kubeconfig(account, server=server or proxy.url)
         operator, standby = (
             Operator(
                 kubeconfig=config,
@@ -218,14 +219,14 @@ async def staged(
         assert world.pods.live == []
 
 
-async def _clear(client: Client) -> None:
-    """Delete everything, whatever would keep it."""
+async def clear(client: Client, *, namespace: str = "default") -> None:
+    """Delete everything in a namespace, whatever would keep it, and the lease."""
     for kind in (ROLLOUT_ACTIONS, ROLLOUT_POLICIES, MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
-        for obj in await client.items(kind):
+        for obj in await client.items(kind, namespace=namespace):
             name = obj["metadata"]["name"]
             if obj["metadata"].get("finalizers"):
-                await client.patch(kind, name, {"metadata": {"finalizers": None}})
-            await client.delete(kind, name)
-    for namespace in (RELEASE_NAMESPACE, OTHER_RELEASE_NAMESPACE):
-        for lease in await client.items(LEASES, namespace=namespace):
-            await client.delete(LEASES, lease["metadata"]["name"], namespace=namespace)
+                await client.patch(kind, name, {"metadata": {"finalizers": None}}, namespace=namespace)
+            await client.delete(kind, name, namespace=namespace)
+    for release in (RELEASE_NAMESPACE, OTHER_RELEASE_NAMESPACE):
+        for lease in await client.items(LEASES, namespace=release):
+            await client.delete(LEASES, lease["metadata"]["name"], namespace=release)
