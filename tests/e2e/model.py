@@ -7,6 +7,7 @@ from typing import Any
 from hack.demo import scene
 from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster, Resource
 from hack.demo.observe import Observer
+from tests.e2e import files
 
 USER = "kubernetes-admin"
 """Who the cluster's kubeconfig says that we are."""
@@ -16,11 +17,10 @@ RESOURCES = {"requests": {"cpu": "50m", "memory": "256Mi"}}
 _LONG = "1h"
 
 
-def serving(trained: str, **predictor: Any) -> dict[str, Any]:
-    """What of a version's spec makes it serve the files of a trained version, whatever its own name is."""
-    args = [f"--model_version={trained}"]
-    source = {"storageUri": f"pvc://models/sms/{trained}"}
-    return {"source": source, "predictor": {"args": args, "resources": RESOURCES, **predictor}}
+def serving(trained: str, *, version: str, **predictor: Any) -> dict[str, Any]:
+    """What of a version's spec makes it serve what a trained version serves."""
+    source = {"storageUri": files.uri(trained, version=version)}
+    return {"source": source, "predictor": {"resources": RESOURCES, **predictor}}
 
 
 def steps(*weights: int) -> dict[str, Any]:

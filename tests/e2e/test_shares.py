@@ -15,7 +15,7 @@ CHANCE = 1e-6 / len(WEIGHTS)
 
 async def test_each_version_gets_the_share_that_its_route_says(model: Model) -> None:
     await model.serves("1.0.0")
-    await model.apply("2.0.0", **serving("1.3.0"), rollout=steps(*WEIGHTS))
+    await model.apply("2.0.0", **serving("1.3.0", version="2.0.0"), rollout=steps(*WEIGHTS))
 
     for step, weight in enumerate(WEIGHTS):
         if step:

@@ -15,7 +15,7 @@ async def test_a_bad_version_is_taken_back_while_kserve_is_away(model: Model) ->
     await model.serves("1.0.0")
 
     async with clients(model) as traffic:
-        await model.apply("2.0.0", **serving("1.1.0"), rollout=ROLLOUT, paused=True)
+        await model.apply("2.0.0", **serving("1.1.0", version="2.0.0"), rollout=ROLLOUT, paused=True)
         await model.reaches("2.0.0", "Paused")
         async with _without_kserve(model.cluster):
             await model.change("2.0.0", paused=False)
