@@ -79,6 +79,12 @@ ROWS = (
                 kind="table",
             ),
             Panel(
+                "Versions that go no further by themselves",
+                "none",
+                (Query(f"max by (namespace, model, version, reason) (sluice_rollout_stalled{{{_OURS}}})", ""),),
+                kind="table",
+            ),
+            Panel(
                 "Versions taken back",
                 "none",
                 (

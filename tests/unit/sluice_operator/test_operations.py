@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from making import T0
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from sluice_operator.api.modelversion import ModelVersionStatus, Phase
+from sluice_operator.api.modelversion import Condition, ModelVersionStatus, Phase
 from sluice_operator.controller import logs
 from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics
@@ -125,6 +126,21 @@ def test_a_version_has_one_phase_and_one_weight_and_leaves_nothing_behind():
     metrics.forget(**NAMED)
     metrics.forget(**NAMED)
     assert about(metrics) == []
+
+
+def stalled(reason):
+    return Condition(type="Stalled", status="True", reason=reason, message="", last_transition_time=T0)
+
+
+def test_what_a_version_is_stalled_by_is_shown_while_it_is():
+    metrics = Metrics()
+    metrics.show(**NAMED, status=ModelVersionStatus(conditions=[stalled("HostnameTaken")]))
+    metrics.show(**NAMED, status=ModelVersionStatus(conditions=[stalled("RouteRefused")]))
+    labels = 'model="sms",namespace="default",reason="RouteRefused",version="1.1.0"'
+    assert f"sluice_rollout_stalled{{{labels}}} 1.0" in about(metrics)
+
+    metrics.show(**NAMED, status=ModelVersionStatus())
+    assert not [line for line in about(metrics) if "stalled" in line]
 
 
 def said(metrics):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
 from ..api.modelversion import ModelVersionStatus, Phase
+from ..rollout.transitions import stalled_by
 from .runtime_metrics import QueueMetrics, RuntimeMetrics
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -44,29 +45,35 @@ class Metrics:
             ["namespace", "model", "version", "phase"],
             registry=self.registry,
         )
-        self._shown: dict[tuple[str, str, str], Phase | None] = {}
+        self.stalled = Gauge(
+            "sluice_rollout_stalled",
+            "1 while a version goes no further until somebody does something, by the reason of its condition Stalled.",
+            ["namespace", "model", "version", "reason"],
+            registry=self.registry,
+        )
+        self._shown: dict[tuple[str, str, str], tuple[Phase | None, str | None]] = {}
 
     def watch_prometheus(self, namespace: str, *, up: Callable[[], bool]) -> None:
         """Show whether the Prometheus of a namespace answers, asked whenever the metrics are read."""
         self._prometheus_up.labels(namespace).set_function(up)
 
     def show(self, *, namespace: str, model: str, version: str, status: ModelVersionStatus) -> None:
-        """Show a version's weight and phase."""
+        """Show a version's weight and phase, and whether it is stalled."""
         who = (namespace, model, version)
         self.weight.labels(*who).set(status.weight or 0)
-        before = self._shown.get(who)
-        if status.phase is before:
-            return
-        if before is not None:
-            self.phase.remove(*who, before)
-        if status.phase is not None:
-            self.phase.labels(*who, status.phase).set(1)
-        self._shown[who] = status.phase
+        shown = (status.phase, stalled_by(status))
+        before = self._shown.get(who, (None, None))
+        for gauge, old, new in zip((self.phase, self.stalled), before, shown, strict=True):
+            if old is not None and old != new:
+                gauge.remove(*who, old)
+            if new is not None and old != new:
+                gauge.labels(*who, new).set(1)
+        self._shown[who] = shown
 
     def forget(self, *, namespace: str, model: str, version: str) -> None:
         """Forget a version that is gone."""
         who = (namespace, model, version)
         self.weight.remove(*who)
-        phase = self._shown.pop(who, None)
-        if phase is not None:
-            self.phase.remove(*who, phase)
+        for gauge, value in zip((self.phase, self.stalled), self._shown.pop(who, (None, None)), strict=True):
+            if value is not None:
+                gauge.remove(*who, value)

@@ -17,6 +17,7 @@ from .roles import settled
 from .settings import settings_hash
 from .snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
 from .table import traffic_ended_at
+from .transitions import BLOCKED
 
 _NOT_BEGUN = frozenset({Phase.QUEUED, Phase.REJECTED, Phase.SKIPPED})
 _READY = frozenset({Phase.STABLE, Phase.SUPERSEDED, Phase.DELETION_WAITING})
@@ -135,7 +136,7 @@ def _conditions(version: Version, move: Move, now: datetime) -> list[Condition]:
     named = move.message.startswith(_NAMED_REASONS)
     reason = move.message.split(":", 1)[0] if named else str(move.phase)
     wanted: list[tuple[str, str]] = [("Ready", "True" if ready else "False")]
-    if reason in _BLOCKED or move.phase in _STALLED:
+    if reason in BLOCKED or move.phase in _STALLED:
         wanted.append(("Stalled", "True"))
     elif move.phase in _RECONCILING:
         wanted.append(("Reconciling", "True"))
@@ -178,7 +179,7 @@ def _transitions(
 
 
 _BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken")
-_NAMED_REASONS = (*_BLOCKED, "Duplicate", "StableUnavailable")
+_NAMED_REASONS = (*BLOCKED, "Duplicate", "StableUnavailable")
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:

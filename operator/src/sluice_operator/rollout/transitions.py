@@ -35,8 +35,20 @@ _TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
 }
 
 
+BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken")
+"""Reasons for which a version goes no further until somebody puts something right that is not in its spec."""
+
+
+def stalled_by(status: ModelVersionStatus) -> str | None:
+    """The reason for which a version is stalled; None while it is not."""
+    return next((one.reason for one in status.conditions if one.type == "Stalled" and one.status == "True"), None)
+
+
 def transition(old: ModelVersionStatus, new: ModelVersionStatus) -> Transition | None:
     """The event that a change of status is worth; None where nothing changed that people act on."""
+    blocked = stalled_by(new)
+    if blocked in BLOCKED and blocked != stalled_by(old):
+        return Transition(kind="Warning", reason=blocked, action="Wait", note=new.message or "")
     if new.phase is None or (old.phase is new.phase and old.step == new.step):
         return None
     kind, reason, action = _TOLD[new.phase]
