@@ -333,6 +333,16 @@ async def test_a_prediction_beyond_the_tolerance_fails(stand: Stand, pod: FakePo
     assert result.message == "sms-0: calibration example 20: score is 0.51, expected 0.54 (tolerance 0.02)"
 
 
+async def test_fewer_predictions_than_inputs_fail(stand: Stand, pod: FakePod) -> None:
+    pod.calibration = calibrated()
+    pod.raw = b'{"predictions": []}'
+
+    result = await stand.comes_to()
+
+    assert result.verdict is Verdict.FAIL
+    assert result.message == "sms-0: calibration examples 0 to 15: expected 16 predictions"
+
+
 async def test_another_digest_than_the_versions_fails_before_anything_is_asked(stand: Stand, pod: FakePod) -> None:
     other = "sha256:" + "b" * 64
     pod.calibration = calibrated()
