@@ -141,3 +141,15 @@ def test_a_route_that_somebody_edits_is_put_right_and_the_edit_is_no_former_addr
     world.everybody_acts()
 
     assert hostnames(world) == [DEFAULT]
+
+
+def test_what_stands_in_the_way_is_told_once_as_an_event():
+    world = serving()
+    before = len(world.events)
+    world.set_policy(hostname="sms.bank.com")
+    world.everybody_acts()
+    world.live_on(100)
+
+    (event,) = world.events[before:]
+    assert (event.kind, event.reason) == ("Warning", "RouteRefused")
+    assert "sms.bank.com" in event.note

@@ -69,6 +69,24 @@ def test_a_header_that_would_be_another_is_refused(headers):
         Settings.from_environment({**GIVEN, "SLUICE_PROMETHEUS_HEADERS": headers})
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SLUICE_ROUTE_ALLOWED", "*.example.com"),
+        ("SLUICE_ROUTE_ALLOWED", '[{"hostnames": ["*"]}]'),
+        ("SLUICE_ROUTE_ALLOWED", '[{"namespaces": ["*"], "hostnames": ["[a-z]"]}]'),
+        ("SLUICE_WATCH_NAMESPACES", "team-a"),
+        ("SLUICE_WATCH_NAMESPACES", '["Team A"]'),
+        ("SLUICE_PROMETHEUS_NAMESPACES", '{"team-a": {"token_file": "/token"}}'),
+        ("SLUICE_PROMETHEUS_NAMESPACES", '{"team-a": {"url": "http://a", "interval": 1}}'),
+        ("SLUICE_PROMETHEUS_NAMESPACES", '{"../a": {"url": "http://a"}}'),
+    ],
+)
+def test_what_is_said_about_namespaces_is_said_whole(name, text):
+    with pytest.raises(ValidationError, match=name.removeprefix("SLUICE_").lower()):
+        Settings.from_environment({**GIVEN, name: text})
+
+
 def test_two_processes_outside_pods_never_share_a_name():
     assert Settings.from_environment(GIVEN).pod_name != Settings.from_environment(GIVEN).pod_name
 

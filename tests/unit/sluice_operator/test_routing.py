@@ -235,6 +235,16 @@ def test_a_route_of_several_gateways_is_in_force_when_each_of_them_took_it(paren
     assert read_route(route).in_force is in_force
 
 
+def test_a_former_gateway_may_be_gone_and_is_not_waited_for():
+    made = rendered(ALL, EDGE, replace(ADDRESS, until=after(60)))
+    made["metadata"]["generation"] = 2
+    taken = says(True, who={"name": "edge", "namespace": "infra"})
+
+    assert read_route({**made, "status": {"parents": [taken]}}).in_force
+    assert read_route({**made, "status": {"parents": [taken, says(True, of=1)]}}).in_force
+    assert not read_route({**made, "status": {"parents": [says(True)]}}).in_force
+
+
 def test_a_gateway_in_the_routes_own_namespace_need_not_say_so():
     route = live(says(True, who={"name": "edge", "namespace": NAMESPACE}))
     route["spec"]["parentRefs"] = [{"name": "edge"}]

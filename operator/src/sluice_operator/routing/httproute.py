@@ -104,12 +104,14 @@ def read_route(route: Object | None) -> Route:
         return Route()
     if not MANAGED_BY.items() <= route["metadata"].get("labels", {}).items():
         return Route(exists=True, foreign=True)
+    addresses = _addresses(route)
+    gateways = [(at.gateway_namespace, at.gateway) for at in addresses]
     return Route(
         exists=True,
-        in_force=in_force(route),
+        in_force=in_force(route, former=set(gateways) - set(gateways[:1])),
         weights=_weights(route),
         marks=_marks(route),
-        addresses=_addresses(route),
+        addresses=addresses,
     )
 
 
