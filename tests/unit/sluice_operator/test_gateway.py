@@ -1,12 +1,17 @@
 """What goes to the API server, and what its refusals become."""
 
 import asyncio
+import json
 
 import pytest
+import yaml
 from aiohttp import web
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kubernetes.aio.client import ApiClient, Configuration
 from scripted_api import WIDGETS, ScriptedApi, page, refuses, says, serving, streams, widget
 
+from sluice_operator.kube import gateway as gateway_module
 from sluice_operator.kube.errors import (
     ApiError,
     ConflictError,
@@ -78,7 +83,7 @@ async def test_spec_and_status_are_applied_in_the_name_of_two_managers():
     spec, status = api.asked
     assert (spec.method, spec.path) == ("PATCH", "/apis/demo.example.com/v1/namespaces/default/widgets/w")
     assert spec.query == {"fieldManager": "sluice", "force": "true"}
-    assert spec.content_type == "application/apply-patch+yaml"
+    assert spec.content_type == "application/apply-patch+yaml; charset=utf-8"
     assert spec.body == BODY
     assert status.path.endswith("/widgets/w/status")
     assert status.query["fieldManager"] == "sluice-status"
@@ -321,3 +326,13 @@ async def test_what_the_server_says_is_bounded():
         with pytest.raises(InvalidError) as caught:
             await gateway.apply(WIDGETS, BODY)
     assert len(str(caught.value)) < 3000
+
+
+@given(st.dictionaries(st.text(max_size=5), st.text(), max_size=5))
+@example({"reason": "\U0001f680 \x00\x07\x1b\x7f\x85\x9f\u2028\u2029\ufeff\ufffe\uffff \\ud83d \"'#: -"})
+def test_what_is_applied_is_read_as_yaml_as_it_was_meant(words):
+    assert yaml.safe_load(gateway_module._as_yaml(words)) == words
+
+
+def test_half_a_character_that_somebody_answered_does_not_keep_the_rest_from_being_written():
+    assert yaml.safe_load(gateway_module._as_yaml({"message": json.loads('"no \\ud800"')})) == {"message": "no ?"}

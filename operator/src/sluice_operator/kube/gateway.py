@@ -9,6 +9,7 @@ it is sent.
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ _READ_TIMEOUT = 30.0
 _READ_TRIES = 4
 _MESSAGE = 2000
 _UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _JITTER = wait_random_exponential(multiplier=0.1, max=2.0)
 
 Object = dict[str, Any]
@@ -121,8 +123,8 @@ class Gateway:
             "PATCH",
             resource.path(namespace=meta["namespace"], name=meta["name"], sub=sub),
             query={"fieldManager": manager, "force": "true"},
-            body=body,
-            content_type="application/apply-patch+yaml",
+            body=_as_yaml(body),
+            content_type="application/apply-patch+yaml; charset=utf-8",
         )
 
     async def merge_patch(self, resource: Resource, *, namespace: str, name: str, body: Object) -> Object:
@@ -181,7 +183,7 @@ class Gateway:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Object | None = None,
+        body: Object | str | None = None,
         content_type: str = "application/json",
         seconds: float = _WRITE_TIMEOUT,
     ) -> Object:
@@ -204,7 +206,7 @@ class Gateway:
         *,
         query: Mapping[str, str],
         limit: aiohttp.ClientTimeout,
-        body: Object | None = None,
+        body: Object | str | None = None,
         content_type: str = "application/json",
     ) -> aiohttp.ClientResponse:
         request = await self._api.param_serialize(
@@ -240,6 +242,16 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
         async for line in response.content:
             if line.strip():
                 yield json.loads(line)
+
+
+def _as_yaml(body: Object) -> str:
+    """JSON that is the same in YAML, as which the API server reads what is applied.
+
+    YAML does not know the halves in which JSON escapes an emoji, takes some characters for ends of lines and others for
+    faults. Half a character, which nothing could read, becomes a question mark.
+    """
+    text = json.dumps(body, ensure_ascii=False).encode(errors="replace").decode()
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _is_passing(error: BaseException) -> bool:
