@@ -114,7 +114,7 @@ def test_a_version_that_answers_wrongly_when_it_is_asked_alone_never_gets_a_requ
     assert world.running() == {"v1"}
 
 
-def test_a_first_version_that_answers_wrongly_is_not_served():
+def test_a_first_version_that_answers_wrongly_is_not_served_until_somebody_lets_it_try_again():
     world = World()
     world.answers["v1"] = Verdict.FAIL
     world.apply_version("v1")
@@ -122,6 +122,13 @@ def test_a_first_version_that_answers_wrongly_is_not_served():
 
     assert world.statuses()["v1"].phase is Phase.ROLLED_BACK
     assert world.weights() == {}
+    assert world.running() == set()
+
+    del world.answers["v1"]
+    world.act("Retry", "v1")
+    world.live_on(10)
+    assert world.weights() == {"v1": 100}
+    assert world.statuses()["v1"].phase is Phase.STABLE
 
 
 def test_while_it_is_being_asked_a_version_waits_however_long_it_takes_and_is_asked_anew_by_a_new_operator():
