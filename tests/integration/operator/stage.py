@@ -112,10 +112,10 @@ class Stage:
 
         assert await self.observer.until(has_them, seconds=SECONDS), self.observer.services()[service]
 
-    async def act(self, name: str, action: str) -> None:
+    async def act(self, name: str, action: str, *, reason: str = "a test") -> None:
         """Act on a version, and wait until it is said what came of it."""
         uid = self.observer.versions()[name]["metadata"]["uid"]
-        said = {"reason": "a test", "requestedBy": ADMINISTRATOR, "attempt": self.observer.status(name)["attempt"]}
+        said = {"reason": reason, "requestedBy": ADMINISTRATOR, "attempt": self.observer.status(name)["attempt"]}
         spec = {"modelVersion": name, "uid": uid, "action": action, **said}
         await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})
         async with asyncio.timeout(SECONDS):

@@ -83,7 +83,7 @@ async def test_whatever_is_wrong_with_prometheus_it_holds_and_then_goes_on(stage
     weight = await stage.comes_to_rest("sms-1.1.0")
     before = stage.observer.phase("sms-1.1.0"), weight
     await stage.hold_is_over("sms-1.1.0")
-    for fault in (Fault.DOWN, Fault.SLOW, Fault.ERROR, Fault.EMPTY, Fault.NAN):
+    for fault in (Fault.DOWN, Fault.SLOW, Fault.ERROR, Fault.EMPTY, Fault.NAN, Fault.HTML, Fault.REDIRECT):
         stage.prometheus.fail(fault)
         await stage.prometheus.asked(3)
         assert (stage.observer.phase("sms-1.1.0"), stage.observer.weight("sms-1.1.0")) == before, fault
@@ -164,3 +164,126 @@ async def test_when_the_leader_dies_another_takes_over_and_takes_back_what_broke
     stage.prometheus.break_version("sms", "1.1.0")
 
     await stage.reaches("sms-1.1.0", "RolledBack")
+
+
+async def test_a_prometheus_that_lost_its_history_passes_no_step_on_what_it_then_sees_for_the_first_time(
+    stage: Stage,
+) -> None:
+    steps = [{"weight": 10, "hold": "1s"}, {"weight": 50, "hold": "10s"}]
+    await _rolling_out(stage, {**ROLLOUT, "steps": steps})
+    await stage.has_weight("sms-1.1.0", 50)
+
+    stage.operator.kill()
+    stage.prometheus.traffic("sms", "1.1.0").rate = 0
+    stage.prometheus.lose_history()
+    stage.operator.start()
+    await stage.prometheus.asked(4)
+    await stage.hold_is_over("sms-1.1.0")
+    await stage.prometheus.asked(2)
+    assert (stage.observer.phase("sms-1.1.0"), stage.observer.weight("sms-1.1.0")) == ("Canary", 50)
+    stage.prometheus.traffic("sms", "1.1.0").rate = 50
+
+    await stage.reaches("sms-1.1.0", "Stable")
+
+
+async def test_ten_megabytes_about_others_keep_nobody_from_being_taken_back(stage: Stage) -> None:
+    await _rolling_out(stage, LONG)
+
+    stage.prometheus.others = _series_of_others(megabytes=10)
+    stage.prometheus.break_version("sms", "1.1.0")
+
+    await stage.reaches("sms-1.1.0", "RolledBack")
+    assert stage.observer.phase("sms-1.0.0") == "Stable"
+
+
+def _series_of_others(*, megabytes: int) -> str:
+    """Series with another tenant's name on them, and with ours on what is not ours."""
+    samples = ",".join(f'[{at},"{at}"]' for at in range(1000))
+    labels = (
+        '"namespace":"others","sluice_model":"sms","sluice_version":"1.0.0","pod":"a","code":"500","le":"+Inf"',
+        '"exported_namespace":"default","sluice_model":"sms","sluice_version":"1.0.0","code":"500"',
+    )
+    series = "".join(f',{{"metric":{{{one}}},"values":[{samples}]}}' for one in labels)
+    return series * (megabytes * 10**6 // len(series))
+
+
+async def test_while_kserve_is_down_nothing_is_lost_and_a_rollback_does_not_wait_for_it(stage: Stage) -> None:
+    await stage.serves("mail", "1.0.0")
+    await _rolling_out(stage, LONG)
+
+    stage.world.stop_kserve()
+    await stage.apply("mail", "1.1.0")
+    stage.prometheus.break_version("sms", "1.1.0")
+    await stage.reaches("sms-1.1.0", "RolledBack")
+    await stage.says("mail-1.1.0", "its pods are starting")
+    assert stage.observer.weight("mail-1.0.0") == 100
+    stage.world.start_kserve()
+
+    await stage.reaches("mail-1.1.0", "Stable")
+
+
+async def _is_not_ready(stage: Stage, name: str) -> None:
+    def seen() -> bool:
+        conditions = stage.observer.status(name)["conditions"]
+        return any(one["type"] == "Ready" and one["status"] == "False" for one in conditions)
+
+    assert await stage.observer.until(seen, seconds=SECONDS), stage.observer.status(name)
+
+
+async def test_a_version_that_fails_keeps_its_traffic_while_nobody_else_could_answer_and_not_longer(
+    stage: Stage,
+) -> None:
+    await _rolling_out(stage, LONG)
+
+    stage.world.break_pods("1.0.0", "out of memory")
+    await _is_not_ready(stage, "sms-1.0.0")
+    stage.prometheus.break_version("sms", "1.1.0")
+    await stage.says("sms-1.1.0", "StableUnavailable")
+    assert stage.observer.weight("sms-1.1.0") == 10
+    stage.world.mend_pods("1.0.0")
+
+    await stage.reaches("sms-1.1.0", "RolledBack")
+    assert stage.observer.weight("sms-1.0.0") == 100
+
+
+async def test_when_all_pods_die_stable_keeps_what_is_left_and_serves_again_when_they_live(stage: Stage) -> None:
+    await _rolling_out(stage, LONG)
+
+    for version in ("1.0.0", "1.1.0"):
+        stage.world.break_pods(version, "out of memory")
+    await stage.has_weight("sms-1.1.0", 0)
+    await stage.says("sms-1.1.0", "out of memory")
+    assert stage.observer.weight("sms-1.0.0") == 100
+    for version in ("1.0.0", "1.1.0"):
+        stage.world.mend_pods(version)
+
+    await stage.has_weight("sms-1.1.0", 10)
+
+
+async def test_a_candidate_that_is_ready_and_then_dead_again_and_again_is_given_up(stage: Stage) -> None:
+    await stage.serves("sms", "1.0.0")
+    await stage.apply("sms", "1.1.0", rollout={**LONG, "readyTimeout": "5s"})
+    for _ in range(2):
+        await stage.has_weight("sms-1.1.0", 10)
+        stage.world.break_pods("1.1.0", "out of memory")
+        await stage.has_weight("sms-1.1.0", 0)
+        stage.world.mend_pods("1.1.0")
+    stage.world.break_pods("1.1.0", "out of memory")
+
+    await stage.reaches("sms-1.1.0", "RolledBack")
+    assert "not ready within 5s: " in stage.observer.status("sms-1.1.0")["decision"]["reason"]
+
+
+async def test_what_people_and_pods_say_in_any_script_keeps_nothing_from_being_written(stage: Stage) -> None:
+    words = "\U0001f680 नहीं \x85\u2028\x7f \\ud83d"
+    await stage.serves("sms", "1.0.0")
+    stage.world.break_pods("1.1.0", words)
+    await stage.apply("sms", "1.1.0", rollout=LONG)
+    await stage.says("sms-1.1.0", words)
+    stage.world.mend_pods("1.1.0")
+    await stage.has_weight("sms-1.1.0", 10)
+
+    await stage.act("sms-1.1.0", "Abort", reason=words)
+
+    await stage.reaches("sms-1.1.0", "RolledBack")
+    assert words in stage.observer.status("sms-1.1.0")["decision"]["reason"]
