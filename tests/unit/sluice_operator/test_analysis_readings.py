@@ -67,6 +67,16 @@ def test_a_small_share_of_traffic_clears_of_great_harm_first():
     assert cleared == [True, True, False, False], "the smaller the harm, the longer it takes to rule it out"
 
 
+def test_what_must_be_ruled_out_grows_with_what_a_version_could_hurt_and_is_all_in_the_last_step():
+    weight = np.array([0.05, 0.10, 0.24, 0.25, 0.50, 0.05, 0.05])
+    last = np.array([False] * 5 + [True, False])
+    worse_by = np.array([2.0] * 6 + [12.0])
+
+    factors = readings.factor_to_clear(weight, last=last, worse_by=worse_by)
+
+    assert factors.tolist() == [10, 5, 5, 3, 2, 2, 12]
+
+
 def test_a_factor_off_the_grid_is_rounded_to_the_side_that_is_harder_to_clear():
     found = evidence((1, 100, 9, 900), ticks=6)
 

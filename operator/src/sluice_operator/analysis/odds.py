@@ -17,6 +17,7 @@ from scipy.special import gammaln, logsumexp
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 LOG_GRID: FloatArray = np.linspace(-4, 5, 73) * np.log(2)
 """Logarithms of the odds ratios that every comparison follows: 1/16 to 32, eight to a doubling. Shape (73,)."""
