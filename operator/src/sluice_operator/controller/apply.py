@@ -22,8 +22,9 @@ from ..routing.httproute import render_route
 from ..serving.foreign import fields, without_additions
 from ..serving.render import render_inference_service
 from . import act_outcomes
+from .copies import Copies
 from .metrics import Metrics
-from .observe import Copies, Installation, read_status
+from .observe import Installation, read_status
 from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
 from .writer import Writer, covers
 

@@ -11,7 +11,6 @@ import gc
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -19,26 +18,24 @@ from urllib.parse import urlsplit
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
-from ..api.labels import MODEL_LABEL
 from ..kube.errors import ApiError
 from ..kube.events import EventRecorder
-from ..kube.gateway import Gateway, Object, Resource
+from ..kube.gateway import Gateway, Object
 from ..kube.lease import Lease
 from ..kube.pace import Pace
-from ..kube.reflector import Key, Reflector, key_of
+from ..kube.reflector import Key
 from ..kube.workqueue import WorkQueue
-from ..routing.httproute import read_route
 from ..serving.pods import PodAddress, pod_addresses
 from . import act_outcomes, probes, resources
 from .apply import Applier
-from .claims import Claims
+from .following import Following
 from .metrics import Metrics
-from .observe import Copies, Installation
+from .observe import Installation
 from .preflight import Preflights, Subject
 from .reconciler import Reconciler
 from .sampling import Sampling
 from .settings import Settings
-from .watchlist import News, has_traffic
+from .watchlist import News
 from .workers import WORKERS, Workers
 
 log = logging.getLogger(__name__)
@@ -73,7 +70,10 @@ class Manager:
 
         self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked_and_paced)
         self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
-        self._copies = self._make_copies(settings.watch_namespaces)
+        self._following = Following(
+            gateway=self._gateway, namespaces=settings.watch_namespaces, changed=self._changed, gone=self._gone
+        )
+        self._copies = self._following.copies
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
         self._sampling = Sampling(
             shared=settings.prometheus,
@@ -122,10 +122,10 @@ class Manager:
         Raises:
             ExceptionGroup: when a part of the operator ended by itself, or the lease was lost.
         """
-        runner = await probes.serve(registry=self._metrics.registry, alive=self._alive, ready=self._synced)
+        runner = await probes.serve(registry=self._metrics.registry, alive=self._alive, ready=self._following.synced)
         try:
             async with asyncio.TaskGroup() as group:
-                parts = [group.create_task(copy.run()) for copy in self._all_copies()]
+                parts = [group.create_task(copy.run()) for copy in self._following.all]
                 parts.append(group.create_task(self._lead()))
                 await stop.wait()
                 log.info("stopping")
@@ -142,7 +142,7 @@ class Manager:
 
     async def _lead(self) -> None:
         """Wait for the lease, then act until the queue is closed."""
-        for copy in self._all_copies():
+        for copy in self._following.all:
             await copy.synced.wait()
         gc.collect()
         gc.freeze()  # the copies stay: looking through them for garbage would stop the loop for a tenth of a second
@@ -160,89 +160,16 @@ class Manager:
             for task in tasks:
                 task.cancel()
 
-    def _make_copies(self, namespaces: Sequence[str]) -> Copies:
-        def labelled(resource: Resource, changed: Callable[[Object], None], *, selector: str = "") -> Reflector:
-            return Reflector(
-                gateway=self._gateway,
-                namespaces=namespaces,
-                resource=resource,
-                changed=changed,
-                index=resources.model_of_labelled,
-                label_selector=selector,
-            )
-
-        return Copies(
-            versions=Reflector(
-                gateway=self._gateway,
-                namespaces=namespaces,
-                resource=resources.MODEL_VERSIONS,
-                changed=self._version_changed,
-                index=resources.model_of_version,
-            ),
-            services=labelled(resources.INFERENCE_SERVICES, self._backend_changed),
-            routes=labelled(resources.HTTP_ROUTES, self._route_changed),
-            pods=labelled(resources.PODS, self._backend_changed, selector=MODEL_LABEL),
-            policies=Reflector(
-                gateway=self._gateway,
-                namespaces=namespaces,
-                resource=resources.ROLLOUT_POLICIES,
-                changed=self._policy_changed,
-                index=resources.namespace_of,
-            ),
-            acts=Reflector(
-                gateway=self._gateway,
-                namespaces=namespaces,
-                resource=resources.ROLLOUT_ACTIONS,
-                changed=self._act_changed,
-                index=resources.version_of_act,
-            ),
-            claims=Claims(self._changed),
-        )
-
     def _answering(self, subject: Subject) -> tuple[PodAddress, ...]:
         return pod_addresses(subject.backend, self._copies.pods.indexed(subject.key))
-
-    def _all_copies(self) -> tuple[Reflector, ...]:
-        copies = self._copies
-        return copies.versions, copies.services, copies.routes, copies.pods, copies.policies, copies.acts
-
-    def _synced(self) -> bool:
-        return all(copy.synced.is_set() for copy in self._all_copies())
 
     def _alive(self) -> bool:
         return not self._workers.stuck() and (not self._leading or self._lease.holds())
 
-    def _version_changed(self, obj: Object) -> None:
+    def _gone(self, obj: Object) -> None:
         key = resources.model_of_version(obj)
-        if key is None:
-            return
-        meta = obj["metadata"]
-        if self._copies.versions.get((meta["namespace"], meta["name"])) is None:
+        if key is not None:
             self._metrics.forget(namespace=key[0], model=key[1], version=str(obj["spec"].get("version")))
-        self._changed(key)
-
-    def _route_changed(self, obj: Object) -> None:
-        key = resources.model_of_labelled(obj)
-        if key is not None and key == key_of(obj):
-            made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
-            reached = read_route(self._copies.routes.get(key)).addresses
-            self._copies.claims.follow(key, {at.hostname for at in reached}, since=made)
-        self._changed(key)
-
-    def _act_changed(self, obj: Object) -> None:
-        about = resources.version_of_act(obj)
-        version = self._copies.versions.get(about) if about is not None else None
-        self._changed(resources.model_of_version(version) if version is not None else None, urgent=True)
-
-    def _policy_changed(self, obj: Object) -> None:
-        for version in self._copies.versions.all():
-            if version["metadata"]["namespace"] == obj["metadata"]["namespace"]:
-                self._changed(resources.model_of_version(version))
-
-    def _backend_changed(self, obj: Object) -> None:
-        """What becomes of pods is urgent while a candidate has traffic: it may have none left to answer it."""
-        key = resources.model_of_labelled(obj)
-        self._changed(key, urgent=key is not None and any(map(has_traffic, self._copies.versions.indexed(key))))
 
     def _changed(self, key: Key | None, *, urgent: bool = False) -> None:
         """Look at a model. Who does not lead need not remember: it will look at all of them when it does."""
@@ -252,12 +179,7 @@ class Manager:
     async def _resync(self) -> None:
         """Look at every model, and again now and then, in case an event was lost."""
         while True:
-            # The oldest first: of several that claim one host name the one that came first has it.
-            for obj in sorted(self._copies.versions.all(), key=lambda obj: str(obj["metadata"]["creationTimestamp"])):
-                self._changed(resources.model_of_version(obj))
-            for copy in (self._copies.services, self._copies.routes):
-                for obj in copy.all():
-                    self._changed(resources.model_of_labelled(obj))
+            self._following.look_at_all()
             await self._end_stray_acts()
             await asyncio.sleep(_RESYNC_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
 

@@ -1,7 +1,7 @@
 """From the local copies to a snapshot of one model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,39 +10,22 @@ from pydantic import ValidationError
 from ..analysis.gates import GateResult, judge
 from ..api.modelversion import ModelVersionSpec, ModelVersionStatus
 from ..kube.gateway import Object
-from ..kube.reflector import Key, Reflector
+from ..kube.reflector import Key
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
-from ..rollout.address import Address
 from ..rollout.settings import merge
-from ..rollout.snapshot import ON_TRAFFIC, Invalid, Policy, PreflightResult, Route, Snapshot, Version
+from ..rollout.snapshot import ON_TRAFFIC, Invalid, PreflightResult, Snapshot, Version
 from ..routing.addresses import Gateway as RouteGateway
-from ..routing.addresses import RouteRefusedError
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
 from ..serving.overlay import UnservableError
 from ..serving.read import by_backend, owner, read_backend
 from ..serving.render import check_servable
-from .claims import Claims
+from .addressing import Addressing, find_address
+from .copies import Copies
 from .people import acts_on, read_policy
 from .preflight import Attempt
 from .resources import AUTHOR, DELETE_NOW, FINALIZER
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """The local copies of all that a decision needs."""
-
-    versions: Reflector
-    services: Reflector
-    routes: Reflector
-    pods: Reflector
-    policies: Reflector
-    acts: Reflector
-    refusals: dict[Key, Mapping[str, str]] = field(default_factory=dict)
-    """By model: what the API server says against the InferenceServices that it does not take."""
-    claims: Claims = field(default_factory=Claims)
-    """Which model has which host name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +73,9 @@ def observe(
     names = {obj["metadata"]["name"] for obj in copies.versions.indexed(key)}
     route = read_route(copies.routes.get((namespace, model)))
     policy = read_policy(copies.policies.indexed((namespace, "")), model=model)
-    address, problem = None, None
+    reached = Addressing()
     if names:
-        address, problem = _address(key, policy, route, gateway=installation.gateway, claims=copies.claims)
+        reached = find_address(key, policy, route, gateway=installation.gateway, claims=copies.claims)
     else:
         copies.claims.claim(key, None)
     mine = {version.backend.name for version in versions}
@@ -114,29 +97,9 @@ def observe(
         acts_admitted=installation.acts_admitted,
         orphans=tuple(orphans),
         default_runtime=installation.default_runtime,
-        address=address,
-        address_problem=problem,
+        address=reached.address,
+        address_problem=reached.problem,
     )
-
-
-def _address(
-    key: Key, policy: Policy | None, route: Route, *, gateway: RouteGateway, claims: Claims
-) -> tuple[Address | None, str | None]:
-    """Where a model is to be reached, or why it stays where it is."""
-    namespace, model = key
-    if policy is not None and policy.spec is None:
-        unknown = f"RouteRefused: the policy {policy.name} cannot be read, and may say where the model is reached"
-        return None, None if route.addresses else unknown
-    asked = policy.spec.route if policy is not None and policy.spec is not None else None
-    try:
-        address = gateway.address(model=model, namespace=namespace, asked=asked)
-    except RouteRefusedError as refused:
-        claims.claim(key, None)
-        return None, f"RouteRefused: {refused}"
-    holder = claims.claim(key, address.hostname)
-    if holder is not None:
-        return None, f"HostnameTaken: {address.hostname} is where model {holder[1]} of namespace {holder[0]} is reached"
-    return address, None
 
 
 def _invalid(obj: Object, error: ValidationError | UnservableError) -> Invalid:

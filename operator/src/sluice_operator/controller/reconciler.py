@@ -15,7 +15,8 @@ from ..rollout.plan import Plan
 from ..rollout.snapshot import Snapshot
 from ..routing.httproute import read_route
 from .apply import Applier
-from .observe import Copies, Installation, observe
+from .copies import Copies
+from .observe import Installation, observe
 from .preflight import Preflights, subjects
 from .resources import HTTP_ROUTES
 

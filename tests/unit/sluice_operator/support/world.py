@@ -12,8 +12,9 @@ from sluice_operator.analysis.gates import Evidence
 from sluice_operator.api.labels import MODEL_LABEL
 from sluice_operator.api.modelversion import ModelVersionStatus, Verdict
 from sluice_operator.controller.apply import Applier
+from sluice_operator.controller.copies import Copies
 from sluice_operator.controller.metrics import Metrics
-from sluice_operator.controller.observe import Copies, Installation, observe, read_status
+from sluice_operator.controller.observe import Installation, observe, read_status
 from sluice_operator.controller.preflight import Attempt, Subject
 from sluice_operator.controller.reconciler import Reconciler
 from sluice_operator.controller.resources import (
