@@ -34,10 +34,10 @@ def test_two_samples_of_one_population_have_an_index_that_is_taken_off():
 
 
 def test_what_moved_lies_within_the_interval():
-    found = drifts(MOVED, requests=1000)
+    found = drifts(MOVED, requests=1000, runs=100)
 
     inside = np.mean([one.low <= MOVED_BY <= one.high for one in found])
-    assert inside >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / 200)
+    assert inside >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / 100)
     assert np.mean([one.low > 0.25 for one in found]) > 0.9
 
 

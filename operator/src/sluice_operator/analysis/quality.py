@@ -2,11 +2,11 @@
 
 Each measure is a share of bad outcomes among some, so versions are compared by it as by errors (`eprocess`). F1, too:
 with J = TP / (TP + FP + FN) it is 2J / (1 + J), which grows with J, so a version has a worse F1 exactly where its share
-of misses and false alarms among TP + FP + FN is greater. Source: Hand, Christen & Kirielle 2021, *F*: an interpretable
-transformation of the F-measure*.
+of misses and false alarms among TP + FP + FN is greater. Source: Hand, Christen & Kirielle 2021, "F*: an interpretable
+transformation of the F-measure", Machine Learning 110.
 
-Labels come late, and good ones sooner than bad ones: count the predictions of the same span of time for both versions, when
-both had the same time to be labelled.
+Labels come late, and some sooner than others: count the predictions of the same span of time for both versions, when
+both have had the same time to be labelled.
 """
 
 from dataclasses import dataclass
