@@ -217,7 +217,7 @@ def _retry(about: _About) -> ModelVersionStatus:
     if roles.candidate is not None:
         raise RefusedError(f"{roles.candidate.name} is being rolled out")
     stable = roles.stable
-    if stable is not None and version.created_at < stable.created_at and not stable.status.restoring:
+    if stable is not None and version.created_at < stable.created_at:
         raise RefusedError(f"{stable.name} is newer and proven: make a new version instead")
     return anew(status, about.now)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..api.modelversion import ModelVersionStatus
-from .move import Move
+from .move import Move, pods_for
 from .roles import Roles
 from .snapshot import Snapshot, Version
 
@@ -29,9 +29,8 @@ def replicas(roles: Roles, moves: Mapping[str, Move], statuses: Mapping[str, Mod
     if not measured:
         return {}
     move = moves[candidate.name]
-    share = min(-(-move.weight * measured // 100), candidate.spec.predictor.max_replicas)
-    wanted = {candidate.name: max(share, move.pods)}
+    wanted = {candidate.name: max(pods_for(move.weight, measured=measured, version=candidate), move.pods)}
     if stable is not None:
-        wanted[stable.name] = min(measured, stable.spec.predictor.max_replicas)
+        wanted[stable.name] = pods_for(100, measured=measured, version=stable)
     predictors = {version.name: version.spec.predictor for version in (candidate, stable) if version is not None}
     return {name: pods for name, pods in wanted.items() if pods > predictors[name].min_replicas}

@@ -132,5 +132,9 @@ class Situation:
 
     def pods_for(self, weight: int) -> int:
         """Pods that a weight needs, measured by what stable ran when the attempt began."""
-        share = math.ceil(weight * (self.candidate.status.capacity or 0) / 100)
-        return min(share, self.candidate.spec.predictor.max_replicas)
+        return pods_for(weight, measured=self.candidate.status.capacity or 0, version=self.candidate)
+
+
+def pods_for(weight: int, *, measured: int, version: Version) -> int:
+    """Pods that a weight needs, where all traffic needs `measured`; never more than a version may have."""
+    return min(math.ceil(weight * measured / 100), version.spec.predictor.max_replicas)
