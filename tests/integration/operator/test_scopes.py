@@ -109,3 +109,11 @@ async def test_a_namespaces_own_prometheus_judges_its_versions_alone(
             metrics = stage.operator.metrics()
             assert metrics['sluice_prometheus_up{for_namespace="default"}'] == 0
             assert metrics['sluice_prometheus_up{for_namespace=""}'] == 1
+
+
+async def test_as_many_watches_as_there_may_be_keep_no_write_waiting(
+    control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    watched = json.dumps(["default", *(f"empty-{number}" for number in range(63))])
+    async with staged(control_plane, tmp_path, SLUICE_WATCH_NAMESPACES=watched) as stage:
+        await stage.serves("sms", "1.0.0")

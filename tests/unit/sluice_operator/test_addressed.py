@@ -1,5 +1,9 @@
 """A model's address through the operator: a policy that changes it, one that may not, and one that cannot be read."""
 
+from dataclasses import replace
+
+import pytest
+import world as world_module
 from making import NAMESPACE, after
 from world import KEY, POLICIES, ROUTES, World
 
@@ -153,3 +157,15 @@ def test_what_stands_in_the_way_is_told_once_as_an_event():
     (event,) = world.events[before:]
     assert (event.kind, event.reason) == ("Warning", "RouteRefused")
     assert "sms.bank.com" in event.note
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_answers_name_their_version_where_the_gateway_knows_how(monkeypatch, known):
+    gateway = replace(world_module._INSTALLATION.gateway, names_versions=known)
+    monkeypatch.setattr(world_module, "_INSTALLATION", replace(world_module._INSTALLATION, gateway=gateway))
+    world = World()
+    world.apply_version("v1")
+    world.live_on(60)
+
+    (rule,) = world.api.kind(ROUTES)[KEY]["spec"]["rules"]
+    assert ["filters" in ref for ref in rule["backendRefs"]] == [known]
