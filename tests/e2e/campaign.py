@@ -9,6 +9,8 @@ FIRST = "1.0.0"
 _GOOD = ("1.3.0", "1.0.0")
 _RAISING = "1.1.0"
 _WITHIN_S = 300
+GATE = "errors"
+"""What takes the bad ones back."""
 
 Disturbance = Callable[[], Awaitable[None]]
 
@@ -50,4 +52,5 @@ async def play(model: Model, chapters: Sequence[Chapter]) -> list[str]:
             await chapter.meanwhile()
         await model.reaches(version, chapter.end, within=_WITHIN_S)
         await model.has_weight(version, 100 if chapter.good else 0)
+        assert chapter.good or model.observer.versions[version].gate == GATE, model.observer.versions[version]
     return bad
