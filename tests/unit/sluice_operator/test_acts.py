@@ -400,3 +400,139 @@ def test_the_effect_and_the_acts_uid_are_in_one_status():
 
     assert said.paused.by == "ann"
     assert [applied.uid for applied in said.acts] == [one.uid]
+
+
+# What people are told
+
+
+LUNCH = Paused(by="bob", reason="lunch", at=after(101))
+ENDED = version("v2", created=10, now=status(Phase.FAILED))
+OLDER = version("v0", created=-10, now=status(Phase.SUPERSEDED, promoted_at=after(0)))
+PROBATION = {"v1": 0, "v2": 100}
+
+REFUSALS = {
+    "paused twice": (
+        rollout(candidate=canary(paused=LUNCH, phase=Phase.PAUSED)),
+        act("Pause"),
+        "bob has paused it already",
+    ),
+    "resumed and not paused": (rollout(), act("Resume"), "not paused"),
+    "advanced while paused": (
+        rollout(candidate=canary(paused=LUNCH, phase=Phase.PAUSED)),
+        act("Advance"),
+        "it is paused: Resume it first",
+    ),
+    "promoted while paused": (
+        rollout(candidate=canary(paused=LUNCH, phase=Phase.PAUSED)),
+        act("Promote"),
+        "it is paused: Resume it first",
+    ),
+    "advanced before any traffic": (
+        snapshot(stable(), version("v2", created=10, now=status(Phase.DEPLOYING)), route=route(v1=100)),
+        act("Advance", step=None, policyHash=None),
+        "it has no traffic that could grow: it is Deploying",
+    ),
+    "advanced in probation": (
+        rollout(candidate=canary(step=2, phase=Phase.PROBATION), **PROBATION),
+        act("Advance", step=2),
+        "it is in probation: Promote ends that",
+    ),
+    "advanced past people": (
+        rollout(candidate=canary(settings=WITH_APPROVALS)),
+        act("Advance", settings=WITH_APPROVALS),
+        "step 1 needs 2 more approval(s)",
+    ),
+    "approved where nobody asks": (rollout(), act("Approve"), "nothing waits for approvals here"),
+    "aborted and not rolled out": (
+        snapshot(stable(), ENDED, route=route(v1=100)),
+        act("Abort"),
+        "v2 is not being rolled out: it is Failed",
+    ),
+    "retried while it runs": (
+        rollout(),
+        act("Retry"),
+        "only what ended without a promotion can be retried: it is Canary",
+    ),
+    "retried while it goes": (
+        snapshot(stable(), replace(ENDED, deleting=True), route=route(v1=100)),
+        act("Retry"),
+        "it is being deleted",
+    ),
+    "retried beside another": (
+        snapshot(stable(), ENDED, version("v3", created=20), route=route(v1=100)),
+        act("Retry"),
+        "v3 is being rolled out",
+    ),
+    "retried when a newer one is proven": (
+        snapshot(ENDED, stable("v3", created=20), route=route(v3=100)),
+        act("Retry"),
+        "v3 is newer and proven: make a new version instead",
+    ),
+    "returned to what never served": (
+        snapshot(stable(), ENDED, route=route(v1=100)),
+        act("Rollback"),
+        "it was never proven: only a version that was stable before can be returned to",
+    ),
+    "returned to what serves": (
+        snapshot(stable(), route=route(v1=100)),
+        act("Rollback", on="v1"),
+        "it is stable already; to take a candidate back, Abort that one",
+    ),
+    "returned to what goes": (
+        snapshot(replace(OLDER, deleting=True), stable(), route=route(v1=100)),
+        act("Rollback", on="v0"),
+        "it is being deleted",
+    ),
+    "returned beside a rollout": (
+        snapshot(OLDER, stable(), canary(), route=route(v1=95, v2=5)),
+        act("Rollback", on="v0"),
+        "v2 is being rolled out: Abort that first",
+    ),
+    "decided on another step": (rollout(), act("Advance", step=1), "Stale: it was decided on step 1, which is 0 now"),
+    "decided on another attempt": (
+        rollout(),
+        act("Advance", attempt=2),
+        "Stale: it was decided on attempt 2, which is 1 now",
+    ),
+    "about nobody": (
+        rollout(),
+        act("Pause", uid="uid-else"),
+        "there is no ModelVersion v2 with the uid uid-else",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "one", "why"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_says_what_stands_in_the_way_and_what_would_help(seen, one, why):
+    seen = replace(seen, acts=(one,))
+
+    assert refused(seen, one) == why
+
+
+def test_people_passed_before_are_not_asked_again_when_a_later_step_is_ended():
+    steps = [
+        {"weight": 5, "hold": "10s", "approvals": {"count": 1}},
+        {"weight": 20, "hold": "10s"},
+        {"weight": 50, "hold": "20s"},
+    ]
+    settings = merge(spec("v2", rollout={"steps": steps, "probation": {"duration": "30s"}}).rollout)
+    advance = act("Advance", settings=settings, step=1)
+
+    plan = decide(rollout(advance, candidate=canary(step=1, settings=settings), v1=80, v2=20), after(105))
+
+    assert came_of(plan, advance) == (Outcome.APPLIED, "the step is ended")
+    assert weights(plan) == {"v1": 50, "v2": 50}
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (act("Pause"), "paused"),
+        (act("Advance"), "the step is ended"),
+        (act("Promote"), "promoted"),
+        (act("Abort"), "aborted"),
+        (act("Reject"), "rejected"),
+    ],
+)
+def test_what_an_act_did_is_said_in_a_word(one, said):
+    assert came_of(decide(rollout(one), after(105)), one) == (Outcome.APPLIED, said)
