@@ -80,3 +80,22 @@ async def test_what_is_no_request_is_refused_when_it_is_applied(stage: Stage, ch
 
     with pytest.raises(RefusedError, match=r"spec\.rollout\.preflight\.requests"):
         await stage.apply("sms", "1.0.0", rollout={**ROLLOUT, "preflight": asked})
+
+
+async def test_what_is_asked_and_expected_is_frozen_as_it_was_written(stage: Stage) -> None:
+    odd = {
+        "text": "a\u2028\u0085b \U0001f600 - #: {",
+        "none": None,
+        "many": 2**53,
+        "few": 1e-7,
+        "whole": 3.0,
+        "yes": "no",
+    }
+    request = {"body": {"instances": ["hello"], "parameters": odd}, "expect": {"predictions": [odd]}}
+
+    await stage.apply("sms", "1.0.0", rollout={**ROLLOUT, "preflight": {**ASKED, "requests": [request]}})
+    await stage.reaches("sms-1.0.0", "RolledBack")
+
+    said = stage.observer.status("sms-1.0.0")
+    (frozen,) = said["effectiveRollout"]["preflight"]["requests"]
+    assert frozen == request
