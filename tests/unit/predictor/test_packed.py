@@ -43,7 +43,7 @@ def test_a_pass_has_no_more_tokens_than_are_of_use_unless_one_text_alone_has() -
         return torch.tensor([[text[0]] for text in texts])
 
     texts = [[number] * length for number, length in enumerate([1000, 24, 1, 2000, 1, 1023])]
-    states = in_passes(texts, encode)
+    states = in_passes(texts, encode, width=1)
 
     assert passes == [MOST_TOKENS, 1, 2000, 1024]
     assert states.flatten().tolist() == list(range(6))

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sluice_predictor.networks.attention import attend, embed, first_of_each, script
 from sluice_predictor.networks.families import EncoderWeights, LayerWeights
-from sluice_predictor.networks.packed import Rows, asked, filled_up, in_passes, lay_out, worthwhile_threads
+from sluice_predictor.networks.packed import Rows, asked, filled_up, in_passes, lay_out
 from sluice_predictor.networks.weights import Linear
 
 
@@ -105,11 +105,7 @@ class FloatEncoder:
         """Return the last states; see `Network`."""
         if self._device.type != "cpu":
             return self._encode(ids, rows)
-        return in_passes(ids, lambda texts: self._pass(texts, rows))
-
-    def _pass(self, ids: Sequence[Sequence[int]], rows: Rows) -> Tensor:
-        with worthwhile_threads(sum(map(len, ids)) * self._tables[0].size(1)):
-            return self._encode(ids, rows)
+        return in_passes(ids, lambda texts: self._encode(texts, rows), width=self._tables[0].size(1))
 
     def _encode(self, ids: Sequence[Sequence[int]], rows: Rows) -> Tensor:
         flat, lengths = lay_out(filled_up(ids), vocabulary=len(self._tables[0]))

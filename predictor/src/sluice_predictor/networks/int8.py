@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sluice_predictor.networks import int8_batches, int8_few
 from sluice_predictor.networks.families import EncoderWeights
-from sluice_predictor.networks.packed import Rows, asked, filled_up, in_passes, lay_out, worthwhile_threads
+from sluice_predictor.networks.packed import Rows, asked, filled_up, in_passes, lay_out
 from sluice_predictor.networks.quantised import quantise_layers, quantise_norm
 from sluice_predictor.networks.ranges import LayerRanges
 
@@ -61,11 +61,7 @@ class Int8Encoder:
 
     def encode(self, ids: Sequence[Sequence[int]], *, rows: Rows) -> Tensor:
         """Return the last states; see `Network`."""
-        return in_passes(ids, lambda texts: self._pass(texts, rows))
-
-    def _pass(self, ids: Sequence[Sequence[int]], rows: Rows) -> Tensor:
-        with worthwhile_threads(sum(map(len, ids)) * self._tables[0].size(1)):
-            return self._encode(ids, rows)
+        return in_passes(ids, lambda texts: self._encode(texts, rows), width=self._tables[0].size(1))
 
     def _encode(self, ids: Sequence[Sequence[int]], rows: Rows) -> Tensor:
         if self._few and sum(map(len, ids)) <= FEW_TOKENS:

@@ -40,7 +40,7 @@ class Network(Protocol):
 
 
 @contextmanager
-def worthwhile_threads(states: int) -> Iterator[None]:
+def _worthwhile_threads(states: int) -> Iterator[None]:
     """Run a pass over so many states, tokens times hidden size, on one CPU if more would be slower.
 
     Threads meet several times in each layer. In a short text that takes longer than what they share out.
@@ -56,13 +56,21 @@ def worthwhile_threads(states: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def in_passes(ids: Sequence[Sequence[int]], encode: Callable[[Sequence[Sequence[int]]], Tensor]) -> Tensor:
+def in_passes(
+    ids: Sequence[Sequence[int]], encode: Callable[[Sequence[Sequence[int]]], Tensor], *, width: int
+) -> Tensor:
     """Encode texts in as many passes as their number of tokens asks for; a longer text has one for itself.
 
     Args:
         ids: at least one text.
         encode: returns the states of some of them, text after text.
+        width: the hidden size.
     """
+
+    def run(texts: Sequence[Sequence[int]]) -> Tensor:
+        with _worthwhile_threads(sum(map(len, texts)) * width):
+            return encode(texts)
+
     passes: list[list[Sequence[int]]] = []
     room = 0
     for text in ids:
@@ -71,7 +79,7 @@ def in_passes(ids: Sequence[Sequence[int]], encode: Callable[[Sequence[Sequence[
             room = MOST_TOKENS
         passes[-1].append(text)
         room -= len(text)
-    return encode(ids) if len(passes) == 1 else torch.cat([encode(texts) for texts in passes])
+    return run(ids) if len(passes) == 1 else torch.cat([run(texts) for texts in passes])
 
 
 def lay_out(ids: Sequence[Sequence[int]], *, vocabulary: int) -> tuple[Tensor, list[int]]:
