@@ -239,3 +239,54 @@ def test_the_own_odds_ratios_stand_behind_the_grid():
 
     assert evidence.likelihood[0, TOLERANCE] == pytest.approx(evidence.likelihood[0, 34])
     assert evidence.likelihood[0, TOLERANCE + 1] == pytest.approx(evidence.likelihood[0, 40])
+
+
+RUNS = 400
+MOST_FALSE = 0.05 + 3 * np.sqrt(0.05 * 0.95 / RUNS)
+
+
+def share_taken_back(weights, rates, *, factor=1.0, total=1000, burst=1, dispersion=1.0, chosen=None):
+    """Share of seeded runs in which the candidate is found worse at any tick; a new start at each change of weight."""
+    generator = np.random.default_rng(7)
+    starts = 1 + int(np.count_nonzero(np.diff(weights)))
+    evidence = Evidence.none(asked(rows=RUNS, dispersion=dispersion, starts=starts)).begin(range(RUNS))
+    weight, worst = np.full(RUNS, weights[0]), np.full(RUNS, -np.inf)
+    for at, (planned, rate) in enumerate(zip(weights, rates, strict=True)):
+        if at and planned != weights[at - 1]:
+            evidence = evidence.begin(range(RUNS))
+        weight = np.full(RUNS, planned) if chosen is None else chosen(evidence)
+        candidate = np.rint(weight * total).astype(np.int64)
+        stable = total - candidate
+        bad = [
+            np.minimum(generator.poisson(n * p / burst) * burst, n) if burst > 1 else generator.binomial(n, p)
+            for n, p in ((candidate, rate * factor), (stable, np.full(RUNS, rate)))
+        ]
+        evidence = evidence.after(Tick(np.full(RUNS, float(at)), candidate, bad[0], stable, bad[1]))
+        worst = np.maximum(worst, WORSE(evidence))
+    return float((worst >= np.log(20)).mean())
+
+
+GROWING = np.repeat([0.05, 0.10, 0.25, 0.50], 12)
+MOVING = np.where(np.arange(48) < 24, 0.005, 0.02)
+
+
+def test_a_good_version_is_seldom_taken_back_while_weights_grow_and_the_base_rate_moves():
+    assert share_taken_back(GROWING, MOVING) <= MOST_FALSE
+
+
+def test_nor_where_the_weight_is_chosen_by_what_was_seen():
+    def bold(evidence):
+        return np.where(WORSE(evidence) > 0, 0.5, 0.05)
+
+    assert share_taken_back(np.full(48, 0.05), MOVING, chosen=bold) <= MOST_FALSE
+
+
+def test_nor_where_failures_come_in_bursts_whose_dispersion_is_known():
+    bursts = {"weights": np.full(48, 0.1), "rates": np.full(48, 0.01), "burst": 4}
+
+    assert share_taken_back(**bursts) > MOST_FALSE
+    assert share_taken_back(**bursts, dispersion=4.0) <= MOST_FALSE
+
+
+def test_a_version_that_fails_twice_as_often_is_taken_back():
+    assert share_taken_back(GROWING, MOVING, factor=2.0) > 0.9

@@ -42,7 +42,7 @@ def log_evidence_of_rollouts(worse: FloatArray, *, weight: FloatArray, rollout: 
 
     Args:
         worse: `log_evidence_worse`, shape (rows,).
-        weight: Each row's part of its rollout's money, shape (rows,).
+        weight: Each row's part of its rollout's money, greater than 0, shape (rows,).
         rollout: Each row's rollout, 0 to `rollouts` - 1, shape (rows,).
         rollouts: How many there are.
 
@@ -103,15 +103,15 @@ def log_evidence_clear(evidence: Evidence, *, worse_by: FloatArray | None = None
     return relative
 
 
-def interval(evidence: Evidence, *, alpha: float) -> tuple[FloatArray, FloatArray]:
+def interval(evidence: Evidence, *, alpha: FloatArray | float) -> tuple[FloatArray, FloatArray]:
     """Least and greatest odds ratio that the evidence leaves possible, both of shape (rows,).
 
-    A constant odds ratio is within them at all ticks at once with a probability of at least 1 - alpha. Rounded
-    outward to the grid; 0 or infinity where the grid ends.
+    A constant odds ratio is within them at all ticks at once with a probability of at least 1 - alpha; alpha is one for
+    all rows, or of shape (rows,). Rounded outward to the grid; 0 or infinity where the grid ends.
     """
     grid = evidence.likelihood[:, :TOLERANCE]
     mean = logsumexp(grid, axis=1, keepdims=True) - np.log(grid.shape[1])
-    possible = mean - grid < np.log(1 / alpha)
+    possible = mean - grid < np.log(1 / np.broadcast_to(alpha, mean.shape[0]))[:, None]
     first = possible.argmax(axis=1)
     last = grid.shape[1] - 1 - possible[:, ::-1].argmax(axis=1)
     edges: FloatArray = np.concatenate([[0.0], _GRID, [np.inf]])
