@@ -39,7 +39,7 @@ class Rollouts:
     rollout: IntArray
     """Each row's rollout, counted from 0, shape (rows,)."""
     weight: FloatArray
-    """Each row's part of its rollout's money, greater than 0, shape (rows,): one over its gates, where all matter alike."""
+    """Each row's part of its rollout's money, greater than 0, shape (rows,): one over its gates, say."""
     factor: FloatArray
     """Odds ratio that must be ruled out before the step ends (`readings.factor_to_clear`), shape (rows,)."""
     alpha: FloatArray

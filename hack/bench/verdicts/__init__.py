@@ -1,0 +1,1 @@
+"""The methods that verdicts are measured against."""
