@@ -26,10 +26,13 @@ EQUAL = 32
 MOST_REQUESTS = 10**9
 """Requests that one tick may count at most, in each arm."""
 
-_WIDTHS = (8, 32, 128)
-"""Rows are computed together with others that have about as many possible outcomes. With 128, the powers below and
-the weights that they multiply stay well within a double's range."""
-_POWERS: FloatArray = np.exp(np.arange(_WIDTHS[-1])[:, None] * LOG_GRID)
+_WIDTHS = (8, 32, 128, 512, 2048)
+"""Rows are computed together with others that have about as many possible outcomes."""
+_BLOCK = 128
+"""Outcomes that are added up without logarithms: 32 to this power is well within a double's range."""
+_POWERS: FloatArray = np.exp(np.arange(_BLOCK)[:, None] * LOG_GRID)
+_AT_ONCE = 1 << 18
+"""Outcomes that are held in memory at once."""
 _NODES = np.arange(-64, 65)
 
 
@@ -83,9 +86,9 @@ def log_likelihood_ratios(tick: Tick, own: FloatArray) -> FloatArray:
     below = 1
     for width in _WIDTHS:
         rows = np.flatnonzero((outcomes > below) & (outcomes <= width))
-        if rows.size:
-            norm = _all_outcomes(tick.candidate[rows], tick.stable[rows], bad[rows], width=width, own=own[rows])
-            out[rows] = _times(tick.candidate_bad[rows] - low[rows], own[rows]) - norm
+        for part in np.array_split(rows, -(-rows.size * width // _AT_ONCE)) if rows.size else ():
+            norm = _all_outcomes(tick.candidate[part], tick.stable[part], bad[part], width=width, own=own[part])
+            out[part] = _times(tick.candidate_bad[part] - low[part], own[part]) - norm
         below = width
     for row in np.flatnonzero(outcomes > below):
         log_odds = np.concatenate([LOG_GRID, own[row]])
@@ -103,18 +106,30 @@ def _all_outcomes(candidate: IntArray, stable: IntArray, bad: IntArray, *, width
     """Log of the distribution's normaliser over that at an odds ratio of 1, counted from the least outcome.
 
     Neighbouring weights differ by a simple factor, which is 0 behind the last outcome. All terms are positive: the sum
-    over outcomes is a matrix product without loss of digits.
+    over a block of outcomes is a matrix product without loss of digits.
     """
     n, m, t = (counts[:, None].astype(float) for counts in (candidate, stable, bad))
     j = np.maximum(0.0, t - m) + np.arange(width - 1)
     with np.errstate(divide="ignore"):
         factor = np.log(np.maximum(0, n - j) * np.maximum(0, t - j) / ((j + 1) * (m - t + j + 1)))
     log_weight = np.hstack([np.zeros_like(n), np.cumsum(factor, axis=1)])
-    log_weight -= log_weight.max(axis=1, keepdims=True)
-    grid = np.log(np.exp(log_weight) @ _POWERS[:width])
     exponents = log_weight[:, :, None] + np.arange(width)[:, None] * own[:, None, :]
-    norm: FloatArray = np.hstack([grid, logsumexp(exponents, axis=1)])
+    norm: FloatArray = np.hstack([_over_grid(log_weight), logsumexp(exponents, axis=1)])
     return norm - norm[:, [EQUAL]]
+
+
+def _over_grid(log_weight: FloatArray) -> FloatArray:
+    """Log of the sum of weights times each odds ratio of the grid to the power of their place, shape (rows, 73)."""
+    rows, width = log_weight.shape
+    size = min(width, _BLOCK)
+    blocks = log_weight.reshape(-1, size)
+    top = blocks.max(axis=1, keepdims=True)
+    top[np.isneginf(top)] = 0.0
+    with np.errstate(divide="ignore"):
+        sums = np.log(np.exp(blocks - top) @ _POWERS[:size]) + top
+    starts = np.arange(0, width, size)
+    grid: FloatArray = logsumexp(sums.reshape(rows, -1, LOG_GRID.size) + starts[:, None] * LOG_GRID, axis=1)
+    return grid
 
 
 def _some_outcomes(candidate: int, stable: int, bad: int, log_odds: FloatArray) -> FloatArray:
