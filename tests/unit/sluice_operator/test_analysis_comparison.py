@@ -94,6 +94,13 @@ def test_harm_that_is_proven_but_small_is_neither_worse_nor_clear():
     assert answers(evidence(slightly, ticks=4), rollouts)[0].answer is Answer.WORSE
 
 
+@pytest.mark.parametrize("row", [(5, 100, 0, 900), (100, 100, 9, 900), (100, 100, 0, 900)])
+def test_harm_that_lies_beyond_the_grid_is_worse(row):
+    found = answers(evidence(row, ticks=10), gates_of(0))[0]
+
+    assert (found.answer, found.odds) == (Answer.WORSE, pytest.approx(32))
+
+
 def test_people_read_counts_an_estimate_and_its_interval():
     found = answers(evidence(WORSE, ticks=10), gates_of(0))[0]
 
@@ -107,7 +114,7 @@ def test_people_read_counts_an_estimate_and_its_interval():
 def test_before_anything_happened_nothing_is_known():
     found = answers(evidence(SILENT, ticks=1), gates_of(0))[0]
 
-    assert (found.answer, found.odds, found.excess) == (Answer.UNKNOWN, None, None)
+    assert (found.answer, found.odds, found.excess) == (Answer.UNKNOWN, None, 0.0)
     assert (found.low, found.high) == (0, np.inf)
 
 

@@ -143,6 +143,7 @@ def test_who_reads_what_was_written_at_the_step_and_replays_it_comes_to_the_same
     assert (replayed.likelihood == step.likelihood).all()
     assert (replayed.wealth == step.wealth).all()
     assert (replayed.counts == step.counts).all()
+    assert (replayed.excess == step.excess).all()
     assert replayed.through == step.through
     assert written(replayed) == written(step)
 
@@ -168,6 +169,8 @@ def test_evidence_is_as_large_after_many_ticks_as_before():
         {"worseBy": 0.5},
         {"tolerance": "NaN"},
         {"through": "soon"},
+        {"excess": [2.0, 1.0]},
+        {"excess": [1.0]},
     ],
 )
 def test_what_is_not_evidence_is_refused(wrong):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import nchypergeom_fisher
 
 from sluice_operator.analysis import readings
 from sluice_operator.analysis.dispersion import dispersion
@@ -136,7 +138,8 @@ def test_without_anything_that_tells_the_arms_apart_there_is_no_estimate():
     found = evidence((0, 100, 0, 900))
 
     assert np.isnan(readings.estimate(found)).all()
-    assert np.isnan(readings.excess(found)).all()
+    assert readings.excess(found) == [0]
+    assert np.isnan(readings.excess(evidence((0, 0, 0, 900)))).all()
     assert [bound.tolist() for bound in readings.interval(found, alpha=0.05)] == [[0.0], [np.inf]]
     assert readings.chance_worse(found)[0] == pytest.approx(0.5, abs=0.04)
 
@@ -159,9 +162,52 @@ def test_the_interval_narrows_around_the_estimate_and_reaches_the_grid_outside_i
 
 
 def test_the_excess_is_in_shares_of_requests():
-    found = evidence((10, 100, 45, 900), ticks=50)
+    found = evidence((10, 100, 45, 900), (100, 100, 45, 900), (10, 100, 0, 900), (0, 100, 45, 900), ticks=50)
 
-    assert readings.excess(found)[0] == pytest.approx(0.05, abs=0.001)
+    assert readings.excess(found) == pytest.approx([0.05, 0.95, 0.1, -0.05])
+
+
+def test_what_both_versions_have_in_common_is_no_excess():
+    calm, storm = (5, 100, 45, 900), (60, 200, 30, 100)
+    found = evidence(calm)
+    x, n, y, m = (np.array([count]) for count in storm)
+    found = found.after(Tick(at=np.ones(1), candidate=n, candidate_bad=x, stable=m, stable_bad=y))
+
+    assert readings.excess(found)[0] == pytest.approx(0, abs=1e-12)
+    assert readings.estimate(found)[0] == pytest.approx(1, abs=0.001)
+
+
+def test_the_bet_on_harm_is_half_on_what_must_not_be_promoted_and_half_on_all_else():
+    odds = np.exp(LOG_GRID)
+    better = [nchypergeom_fisher.pmf(7, 1000, 100, 12, psi) for psi in odds[(odds > 1.19) & (odds < 16.1)]]
+    expected = (0.5 * nchypergeom_fisher.pmf(7, 1000, 100, 12, 2.5) + 0.5 * np.mean(better)) / (
+        nchypergeom_fisher.pmf(7, 1000, 100, 12, odds[34])
+    )
+
+    found = evidence((7, 100, 5, 900), tolerance=odds[34], worse_by=2.5)
+
+    assert np.exp(readings.log_evidence_worse(found))[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_bet_on_safety_is_on_what_is_no_worse_and_at_least_half_as_bad():
+    odds = np.exp(LOG_GRID)
+    safe = [nchypergeom_fisher.pmf(1, 1000, 100, 12, psi) for psi in odds[(odds > 0.49) & (odds < 1.01)]]
+    expected = np.mean(safe) / nchypergeom_fisher.pmf(1, 1000, 100, 12, 2.5)
+
+    found = evidence((1, 100, 11, 900), worse_by=2.5)
+
+    assert np.exp(readings.log_evidence_clear(found))[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_ends_of_the_interval_are_the_first_that_are_ruled_out():
+    found = evidence((3, 100, 9, 900), ticks=40)
+    likelihood = found.likelihood[0, : LOG_GRID.size]
+    ruled_out = np.exp(likelihood - logsumexp(likelihood)) * LOG_GRID.size <= 0.05
+
+    low, high = readings.interval(found, alpha=0.05)
+
+    within = (np.exp(LOG_GRID) > low[0] * 1.001) & (np.exp(LOG_GRID) < high[0] * 0.999)
+    assert (ruled_out == ~within).all()
 
 
 def test_the_posterior_leans_to_what_was_seen():

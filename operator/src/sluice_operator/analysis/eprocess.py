@@ -84,6 +84,9 @@ class Evidence:
     """How many times the harm test has begun. Shape (rows,)."""
     counts: IntArray
     """Requests to the candidate, bad ones, requests to stable, bad ones since the attempt began. Shape (rows, 4)."""
+    excess: FloatArray
+    """Sum of the ticks' differences between the shares of bad requests, each weighted by n·m/(n+m), and the sum of the
+    weights. Shape (rows, 2)."""
     through: FloatArray
     """When the last tick ended that is counted, in seconds; -inf before the first. Shape (rows,)."""
 
@@ -97,6 +100,7 @@ class Evidence:
             wealth=np.full((rows, COLUMNS), -np.inf),
             started=np.zeros(rows, dtype=np.int64),
             counts=np.zeros((rows, 4), dtype=np.int64),
+            excess=np.zeros((rows, 2)),
             through=np.full(rows, -np.inf),
         )
 
@@ -132,6 +136,7 @@ class Evidence:
             likelihood=self.likelihood + gain,
             wealth=self.wealth + (gain - gain[:, [TOLERANCE]]),
             counts=self.counts + np.where(new[:, None], counted, 0),
+            excess=self.excess + np.where(new[:, None], _excess(tick), 0),
             through=np.maximum(self.through, tick.at),
         )
 
@@ -159,6 +164,12 @@ class Evidence:
 
 
 _ARRAYS = tuple(field.name for field in fields(Evidence) if field.name != "comparisons")
+
+
+def _excess(tick: Tick) -> FloatArray:
+    n, m = tick.candidate.astype(float), tick.stable.astype(float)
+    both = np.maximum(n + m, 1)
+    return np.stack([(tick.candidate_bad * m - tick.stable_bad * n) / both, n * m / both], axis=1)
 
 
 def rounded(values: FloatArray) -> FloatArray:

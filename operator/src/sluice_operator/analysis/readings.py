@@ -25,7 +25,7 @@ def log_evidence_worse(evidence: Evidence) -> FloatArray:
     """
     comparisons = evidence.comparisons
     weights = np.zeros_like(evidence.wealth)
-    above = (comparisons.tolerance[:, None] < _GRID) & (_GRID <= MOST_WORSE)
+    above = (comparisons.tolerance[:, None] * (1 + 1e-9) < _GRID) & (_GRID <= MOST_WORSE)
     weights[:, :TOLERANCE] = 0.5 * above / above.sum(axis=1, keepdims=True)
     weights[:, WORSE_BY] = 0.5
     kept = 1 - evidence.started / comparisons.starts
@@ -149,10 +149,9 @@ def chance_worse(evidence: Evidence) -> FloatArray:
 def excess(evidence: Evidence) -> FloatArray:
     """How much greater the candidate's share of bad requests is than stable's, estimated; shape (rows,).
 
-    Stable's share, moved by the estimated odds ratio: what both arms had in common does not count. NaN where there is
-    no estimate.
+    The mean of the ticks' differences, weighted so that what both arms had in common does not count. NaN before both
+    had requests. Source: Greenland & Robins 1985, the Mantel-Haenszel risk difference.
     """
-    odds, total, bad = estimate(evidence), evidence.counts[:, 2], evidence.counts[:, 3]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = bad / total
-        return odds * share / (1 - share + odds * share) - share
+    with np.errstate(invalid="ignore"):
+        difference: FloatArray = evidence.excess[:, 0] / evidence.excess[:, 1]
+    return difference

@@ -39,6 +39,7 @@ def read(values: list[dict[str, Any]]) -> Evidence:
             wealth=_rows([_unpacked(v["wealth"]) for v in values]),
             started=np.array([_count(v["started"], most=v["starts"]) for v in values], dtype=np.int64),
             counts=np.array([_counts(v["counts"]) for v in values], dtype=np.int64).reshape(len(values), 4),
+            excess=np.array([_pair(v["excess"]) for v in values]).reshape(len(values), 2),
             through=np.array([-np.inf if v["through"] is None else float(v["through"]) for v in values]),
         )
     except (KeyError, TypeError, OverflowError) as error:
@@ -57,6 +58,7 @@ def _row(evidence: Evidence, row: int) -> dict[str, Any]:
         "likelihood": _packed(evidence.likelihood[row]),
         "wealth": _packed(evidence.wealth[row]),
         "counts": [int(count) for count in evidence.counts[row]],
+        "excess": [float(part) for part in evidence.excess[row]],
         "through": through if np.isfinite(through) else None,
     }
 
@@ -90,3 +92,10 @@ def _counts(value: Any) -> list[int]:
     if not (0 <= candidate_bad <= candidate and 0 <= stable_bad <= stable):
         raise ValueError(f"not evidence: {value} are no counts")
     return [candidate, candidate_bad, stable, stable_bad]
+
+
+def _pair(value: Any) -> list[float]:
+    difference, weight = (float(part) for part in value)
+    if not abs(difference) <= weight:
+        raise ValueError(f"not evidence: {value} is no mean")
+    return [difference, weight]
