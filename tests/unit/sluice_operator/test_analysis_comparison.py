@@ -81,17 +81,19 @@ def test_a_smaller_alpha_needs_more():
     assert lenient < strict
 
 
-def test_harm_that_is_proven_but_small_is_neither_worse_nor_clear():
-    slightly = (1150, 100_000, 9_000, 900_000)
+def test_harm_that_is_proven_but_small_stops_nothing_and_is_told():
+    slightly = (115, 10_000, 900, 90_000)
 
-    few, many = (answers(evidence(slightly, ticks=ticks), gates_of(0))[0] for ticks in (1, 4))
+    few, many = (answers(evidence(slightly, ticks=ticks), gates_of(0))[0] for ticks in (2, 40))
 
-    assert many.answer is Answer.SLIGHTLY_WORSE
+    assert (few.answer, few.slightly_worse) == (Answer.CLEAR, False)
+    assert (many.answer, many.slightly_worse) == (Answer.CLEAR, True)
     assert many.odds == pytest.approx(1.15, abs=0.01)
     assert many.low >= 1
     assert few.odds == pytest.approx(many.odds)
     rollouts = replace(gates_of(0), least_odds=1.1)
-    assert answers(evidence(slightly, ticks=4), rollouts)[0].answer is Answer.WORSE
+    worse = answers(evidence(slightly, ticks=40), rollouts)[0]
+    assert (worse.answer, worse.slightly_worse) == (Answer.WORSE, False)
 
 
 @pytest.mark.parametrize("row", [(5, 100, 0, 900), (100, 100, 9, 900), (100, 100, 0, 900)])

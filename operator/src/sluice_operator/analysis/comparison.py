@@ -2,7 +2,7 @@
 
 All rollouts are answered at once. The gates of a rollout share its alpha: it is found worse when the money bet on all
 of them together has grown enough, and the gate that earned most is named. Proven and great are two things: a version
-whose harm is proven, but too small to matter, is told apart from one that is worse.
+whose harm is proven, but too small to matter, may be cleared, and people are told.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 
 from . import readings
 from .eprocess import Evidence
-from .odds import FloatArray, IntArray
+from .odds import BoolArray, FloatArray, IntArray
 
 
 class Answer(StrEnum):
@@ -20,8 +20,6 @@ class Answer(StrEnum):
 
     WORSE = "Worse"
     """It is worse than the tolerance, and by enough to matter."""
-    SLIGHTLY_WORSE = "SlightlyWorse"
-    """It is worse than the tolerance, by less than matters. Not cleared."""
     CLEAR = "Clear"
     """It is not worse by what had to be ruled out."""
     UNKNOWN = "Unknown"
@@ -61,6 +59,8 @@ class Comparison:
     """One row's answer."""
 
     answer: Answer
+    slightly_worse: bool
+    """Whether harm is proven, but too small to matter: something to tell people, which stops nothing."""
     odds: float | None
     """Estimated odds ratio of a bad request, candidate to stable; None before anything tells them apart."""
     low: float
@@ -84,12 +84,17 @@ def answers(evidence: Evidence, rollouts: Rollouts) -> list[Comparison]:
     Raises:
         ValueError: The weights of a rollout add up to more than 1.
     """
-    answer = _answers(evidence, rollouts)
+    worse = _found_worse(evidence, rollouts)
+    clear = (
+        readings.log_evidence_clear(evidence, worse_by=rollouts.factor) >= np.log(1 / rollouts.beta)[rollouts.rollout]
+    )
     odds, excess, chance = readings.estimate(evidence), readings.excess(evidence), readings.chance_worse(evidence)
+    great = worse & (odds >= rollouts.least_odds) & (excess >= rollouts.least_excess)
     bounds = readings.interval(evidence, alpha=rollouts.alpha[rollouts.rollout])
     return [
         Comparison(
-            answer=answer[row],
+            answer=Answer.WORSE if great[row] else Answer.CLEAR if clear[row] else Answer.UNKNOWN,
+            slightly_worse=bool(worse[row] and not great[row]),
             odds=None if np.isnan(odds[row]) else float(odds[row]),
             low=float(bounds[0][row]),
             high=float(bounds[1][row]),
@@ -104,17 +109,15 @@ def answers(evidence: Evidence, rollouts: Rollouts) -> list[Comparison]:
     ]
 
 
-def _answers(evidence: Evidence, rollouts: Rollouts) -> list[Answer]:
-    of = rollouts.rollout
+def _found_worse(evidence: Evidence, rollouts: Rollouts) -> BoolArray:
+    """Which rows show that their rollout's version is worse than the tolerance, by however little."""
     worse = readings.log_evidence_worse(evidence)
     together = readings.log_evidence_of_rollouts(
-        worse, weight=rollouts.weight, rollout=of, rollouts=rollouts.alpha.size
+        worse, weight=rollouts.weight, rollout=rollouts.rollout, rollouts=rollouts.alpha.size
     )
     earned, most = worse + np.log(rollouts.weight), np.full(rollouts.alpha.size, -np.inf)
-    np.maximum.at(most, of, earned)
+    np.maximum.at(most, rollouts.rollout, earned)
     limit = np.log(1 / rollouts.alpha)
-    blamed = (together >= limit)[of] & ((earned == most[of]) | (earned >= limit[of]))
-    great = (readings.estimate(evidence) >= rollouts.least_odds) & (readings.excess(evidence) >= rollouts.least_excess)
-    clear = readings.log_evidence_clear(evidence, worse_by=rollouts.factor) >= np.log(1 / rollouts.beta)[of]
-    kinds = np.select([blamed & great, blamed, clear], [0, 1, 2], 3)
-    return [list(Answer)[kind] for kind in kinds]
+    named = (earned == most[rollouts.rollout]) | (earned >= limit[rollouts.rollout])
+    found: BoolArray = named & (together >= limit)[rollouts.rollout]
+    return found
