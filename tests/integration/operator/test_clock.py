@@ -21,7 +21,7 @@ async def stage(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[St
         yield made
 
 
-@pytest.mark.parametrize("step", [HOUR, -HOUR])
+@pytest.mark.parametrize("step", [HOUR, pytest.param(-HOUR, marks=pytest.mark.soak)])
 async def test_a_clock_that_is_set_wrong_promotes_nothing_and_holds_until_it_is_right(
     stage: Stage, step: float
 ) -> None:
