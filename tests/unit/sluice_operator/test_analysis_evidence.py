@@ -293,3 +293,18 @@ def test_nor_where_failures_come_in_bursts_whose_dispersion_is_known():
 
 def test_a_version_that_fails_twice_as_often_is_taken_back():
     assert share_taken_back(GROWING, MOVING, factor=2.0) > 0.9
+
+
+def test_the_interval_holds_the_true_odds_ratio_at_every_tick_of_nearly_every_run():
+    generator, missed = np.random.default_rng(3), np.zeros(RUNS, dtype=bool)
+    evidence = Evidence.none(asked(rows=RUNS)).begin(range(RUNS))
+    candidate, stable = np.full(RUNS, 200), np.full(RUNS, 800)
+    twice = 2 * 0.02 / (1 + 0.02)
+    for at in range(40):
+        bad = generator.binomial(candidate, twice), generator.binomial(stable, 0.02)
+        evidence = evidence.after(Tick(np.full(RUNS, float(at)), candidate, bad[0], stable, bad[1]))
+        low, high = readings.interval(evidence, alpha=0.05)
+        missed |= (low > 2) | (high < 2)
+
+    assert missed.mean() <= MOST_FALSE
+    assert np.median(high / low) < 3
