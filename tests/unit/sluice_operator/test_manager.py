@@ -162,6 +162,13 @@ async def process(api, name, monkeypatch):
             await asyncio.gather(made.task, return_exceptions=True)
 
 
+@asynccontextmanager
+async def led_by_a(api, monkeypatch):
+    async with process(api, "a", monkeypatch) as made:
+        await until(lambda: api.holder == "a")
+        yield made
+
+
 async def test_one_leads_and_acts_another_is_ready_and_waits(api, monkeypatch):
     async with process(api, "a", monkeypatch) as leader:
         await until(lambda: api.writes)
@@ -178,8 +185,7 @@ async def test_one_leads_and_acts_another_is_ready_and_waits(api, monkeypatch):
 
 
 async def test_who_stops_gives_the_lease_up_and_the_other_looks_at_every_model(api, monkeypatch):
-    async with process(api, "a", monkeypatch) as first, process(api, "b", monkeypatch) as second:
-        assert api.holder == "a"
+    async with led_by_a(api, monkeypatch) as first, process(api, "b", monkeypatch) as second:
         first.stop.set()
         await first.task
         assert api.holder in ("", "b")
@@ -190,7 +196,7 @@ async def test_who_stops_gives_the_lease_up_and_the_other_looks_at_every_model(a
 
 
 async def test_who_follows_stops_at_once_and_leaves_the_lease_alone(api, monkeypatch):
-    async with process(api, "a", monkeypatch), process(api, "b", monkeypatch) as follower:
+    async with led_by_a(api, monkeypatch), process(api, "b", monkeypatch) as follower:
         follower.stop.set()
         await follower.task
         assert api.holder == "a"
