@@ -84,7 +84,7 @@ coverage: $(UV) ## Measure the branches of the operator's pure core that its uni
 	@$(RUN) pytest -q tests/unit/sluice_operator --cov
 
 .PHONY: mutation
-mutation: $(UV) ## Put faults into the pure core: at least 85 % of a sample must be found. About an hour; keep the result in docs/.
+mutation: $(UV) ## Put faults into the pure core: at least 85 % of a sample must be found. About 20 minutes; keep the result in docs/.
 	@$(RUN) python -m hack.mutation --write-docs
 
 .PHONY: bench-predictor
