@@ -92,9 +92,9 @@ class Stage:
         there = await self.observer.until(lambda: self.observer.phase(name) == phase, seconds=within)
         assert there, f"{name} was expected {phase}, is {self.observer.status(name)}\n{self.operator.log()[-3000:]}"
 
-    async def has_weight(self, name: str, weight: int) -> None:
+    async def has_weight(self, name: str, weight: int, *, within: float = SECONDS) -> None:
         """Wait until the route gives a version so many percent."""
-        there = await self.observer.until(lambda: self.observer.weight(name) == weight, seconds=SECONDS)
+        there = await self.observer.until(lambda: self.observer.weight(name) == weight, seconds=within)
         assert there, f"{name} was expected at {weight} %, is at {self.observer.weight(name)} %"
 
     async def serves(self, model: str, version: str) -> None:

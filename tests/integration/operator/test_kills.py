@@ -13,6 +13,8 @@ from tests.integration.operator.stage import Stage
 KILLS = 20
 KILLS_OF_A_SOAK = 200
 MOST_CHANGES_BETWEEN_KILLS = 12
+PATIENCE = 240.0
+"""Seconds for what an operator is to bring about that is killed every two of them."""
 MODELS = 3
 """Each has one rollout of each story under way at a time."""
 
@@ -46,17 +48,17 @@ async def _rollouts_under_kills(stage: Stage, *, kills: int, seed: int) -> None:
 async def _promoted(stage: Stage, model: str, wave: int) -> None:
     name = f"{model}-{wave}.0.0"
     await stage.apply(model, f"{wave}.0.0")
-    await stage.reaches(name, "Stable")
-    await stage.has_weight(name, 100)
+    await stage.reaches(name, "Stable", within=PATIENCE)
+    await stage.has_weight(name, 100, within=PATIENCE)
 
 
 async def _taken_back(stage: Stage, model: str, wave: int) -> None:
     bad = f"{model}-{wave}.1.0"
     await stage.apply(model, f"{wave}.1.0")
-    await stage.has_weight(bad, 10)
+    await stage.has_weight(bad, 10, within=PATIENCE)
     stage.prometheus.break_version(model, f"{wave}.1.0")
-    await stage.reaches(bad, "RolledBack")
-    await stage.has_weight(f"{model}-{wave}.0.0", 100)
+    await stage.reaches(bad, "RolledBack", within=PATIENCE)
+    await stage.has_weight(f"{model}-{wave}.0.0", 100, within=PATIENCE)
 
 
 class Killer:
