@@ -96,6 +96,14 @@ def test_harm_that_is_proven_but_small_stops_nothing_and_is_told():
     assert (worse.answer, worse.slightly_worse) == (Answer.WORSE, False)
 
 
+def test_many_times_next_to_nothing_is_little():
+    found = answers(evidence((4, 10_000, 9, 90_000), ticks=40), gates_of(0))[0]
+
+    assert found.odds == pytest.approx(4, abs=0.1)
+    assert found.excess == pytest.approx(0.0003)
+    assert (found.answer, found.slightly_worse) == (Answer.UNKNOWN, True)
+
+
 @pytest.mark.parametrize("row", [(5, 100, 0, 900), (100, 100, 9, 900), (100, 100, 0, 900)])
 def test_harm_that_lies_beyond_the_grid_is_worse(row):
     found = answers(evidence(row, ticks=10), gates_of(0))[0]

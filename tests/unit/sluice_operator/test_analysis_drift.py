@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import entropy
+from scipy.stats import chi2, entropy
 
 from sluice_operator.analysis.drift import drift, part_of_alpha
 
@@ -39,6 +39,14 @@ def test_what_moved_lies_within_the_interval():
     inside = np.mean([one.low <= MOVED_BY <= one.high for one in found])
     assert inside >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / 100)
     assert np.mean([one.low > 0.25 for one in found]) > 0.9
+
+
+@pytest.mark.parametrize("moved", range(0, 100, 5))
+def test_the_lower_end_is_above_zero_where_a_chi_square_test_says_so(moved):
+    found = drift(np.array([250 + moved, 250 - moved, 250, 250]), np.full(4, 500))
+
+    significant = found.index * 1000 * 2000 / 3000 > chi2.isf(0.05, 3)
+    assert (found.low > 0) == significant
 
 
 def test_the_same_counts_have_not_moved():

@@ -135,6 +135,10 @@ def test_a_limit_without_enough_requests_takes_a_good_version_back():
     assert fires(limit(min_requests=50), rate=5 / 60) == 0
 
 
+def test_what_is_at_the_limit_is_not_above_it():
+    assert fires(limit(above=0.0), rate=1.0, bad=0.0) == 0
+
+
 def test_looking_more_often_fires_more_often():
     seldom, often = (fires(limit(min_requests=10), rate=20 / 60, interval=interval) for interval in (60.0, 5.0))
 

@@ -87,6 +87,8 @@ def test_a_factor_off_the_grid_is_rounded_to_the_side_that_is_harder_to_clear():
     )
 
     assert below < exact == above
+    own = evidence((1, 100, 9, 900), ticks=6, worse_by=2.0**3.25)
+    assert exact == pytest.approx(readings.log_evidence_clear(own)[0])
 
 
 def test_it_is_never_cleared_of_less_than_the_comparisons_own_factor():
@@ -262,6 +264,10 @@ def test_independent_failures_are_not_dispersed_and_bursts_are():
 
     assert 1.0 <= alone < 1.15
     assert four == pytest.approx(4, rel=0.15)
+
+
+def test_failures_that_are_spread_more_evenly_than_by_chance_are_taken_for_independent():
+    assert dispersion(np.tile([2, 4, 8], (100, 1)), np.tile([200, 400, 800], (100, 1))) == 1.0
 
 
 def test_too_little_history_is_taken_for_bursts():
