@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import MODEL, NAMESPACE, after
+from making import MODEL, NAMESPACE, after, snapshot, stable, version
 
+from sluice_operator.api.modelversion import Phase
 from sluice_operator.rollout.address import Address
+from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Preview, RouteTable
 from sluice_operator.rollout.snapshot import Mark, Route
 from sluice_operator.routing.httproute import ADDRESSES_ANNOTATION, MARKS_ANNOTATION, read_route, render_route
@@ -22,7 +24,7 @@ MARKS = st.builds(
     attempt=st.integers(1, 9),
     reason=st.text(max_size=400),
     at=st.integers(0, 10**6).map(lambda micros: after(micros / 1e6)),
-    gate=st.none() | NAMES,
+    gate=st.none() | NAMES.map(lambda name: name[:40]),
 )
 TABLES = st.builds(
     RouteTable,
@@ -268,6 +270,19 @@ def test_marks_that_somebody_spoiled_are_as_good_as_none(text):
     route["metadata"]["annotations"] = {MARKS_ANNOTATION: text}
 
     assert read_route(route).marks == ()
+
+
+@pytest.mark.parametrize("text", ["reason", "gate", "by", "act"])
+def test_a_mark_whose_text_somebody_made_longer_takes_its_version_back_all_the_same(text):
+    taken = {"uid": "uid-v2", "attempt": 1, "reason": "r", "at": after(50).isoformat(), text: "x" * 100_000}
+    route = live(says(True))
+    route["metadata"]["annotations"] = {MARKS_ANNOTATION: json.dumps([taken])}
+    back = version("v2", created=10)
+
+    plan = decide(snapshot(stable(), back, route=read_route(route)), after(60))
+
+    assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
+    assert getattr(plan.statuses["v2"].decision, text) in "x" * 512
 
 
 def test_a_backend_without_a_weight_has_the_gateways_default():

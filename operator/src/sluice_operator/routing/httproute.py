@@ -7,6 +7,7 @@ would default is written out, so that a route that stands as it should is equal 
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +28,8 @@ _PORT = 80
 _EVERYTHING = {"path": {"type": "PathPrefix", "value": "/"}}
 _MARKS = TypeAdapter(tuple[Mark, ...])
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
+_LONGEST = {"reason": 400, "gate": 40, "by": 253, "act": 64}
+"""Characters of a mark's texts; we write none that is longer."""
 
 Object = Mapping[str, Any]
 
@@ -129,9 +132,15 @@ def _weights(route: Object) -> dict[str, int]:
 def _marks(route: Object) -> tuple[Mark, ...]:
     text = route["metadata"].get("annotations", {}).get(MARKS_ANNOTATION, "[]")
     try:
-        return _MARKS.validate_json(text)
+        return tuple(_bounded(mark) for mark in _MARKS.validate_json(text))
     except (ValidationError, json.JSONDecodeError):
         return ()
+
+
+def _bounded(mark: Mark) -> Mark:
+    """A mark whose texts fit into a status: one that somebody made longer takes its version back all the same."""
+    cut = {name: text[:longest] for name, longest in _LONGEST.items() if (text := getattr(mark, name)) is not None}
+    return replace(mark, **cut)
 
 
 def _addresses(route: Object) -> tuple[Address, ...]:
