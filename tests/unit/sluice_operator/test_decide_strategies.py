@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from making import NO_DATA, PASS, UNAVAILABLE, after, backend, route, snapshot, spec, stable, status, version, weights
 
+from sluice_operator.api.action import RolloutActionSpec
 from sluice_operator.api.modelversion import Approval, Phase
 from sluice_operator.api.policy import RolloutPolicySpec
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.settings import merge
-from sluice_operator.rollout.snapshot import Policy, Version
+from sluice_operator.rollout.snapshot import Act, Policy, Version
 
 PROBATION = {"duration": "30s"}
 
@@ -283,6 +284,47 @@ def test_while_the_policy_cannot_be_read_nothing_begins_and_what_has_begun_goes_
 
     on = decide(snapshot(stable(), running, route=route(v1=95, v2=5), policy=unreadable), after(106))
     assert on.statuses["v2"].phase is Phase.CANARY
+
+
+def test_a_proven_version_returns_also_while_the_policy_cannot_be_read():
+    """By a person's act, and because stable is to be deleted: then it begins once, and stable can go."""
+    unreadable = Policy(name="team", spec=None)
+    resting = version("v1", created=0, now=status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(205)))
+    said = {"modelVersion": "v1", "uid": "uid-v1", "action": "Rollback", "reason": "r", "requestedBy": "ann"}
+    back = RolloutActionSpec.model_validate(said)
+    ordered = Act(name="back", uid="act-back", created_at=after(300), spec=back)
+    current = stable("v2", created=10, promoted=200)
+    going = stable("v2", created=10, promoted=200, deleting=True, finalizer=True)
+    seen = {"route": route(v2=100), "policy": unreadable}
+
+    for asked in (
+        snapshot(resting, current, acts=(ordered,), **seen),
+        snapshot(resting, going, **seen),
+    ):
+        begun = decide(asked, after(301))
+        assert (begun.statuses["v1"].phase, begun.statuses["v1"].attempt) == (Phase.DEPLOYING, 2)
+        assert set(begun.run) == {"v1", "v2"}
+        assert weights(begun) == {"v1": 0, "v2": 100}, "it is on its way"
+
+        later = replace(resting, status=begun.statuses["v1"])
+        again = decide(replace(asked, versions=(later, asked.versions[1]), acts=()), after(302))
+        assert again.statuses["v1"].attempt == 2
+
+
+def test_a_proven_version_that_has_to_wait_before_it_returns_begins_once():
+    """Another object with the same version is not gone yet."""
+    resting = version("v1", created=0, now=status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(205)))
+    same = version("v1-again", is_version="v1", created=20, deleting=True, finalizer=True)
+    going = stable("v2", created=10, promoted=200, deleting=True, finalizer=True)
+
+    begun = decide(snapshot(resting, going, same, route=route(v2=100)), after(301)).statuses["v1"]
+    waits = replace(resting, status=begun)
+    again = decide(snapshot(waits, going, same, route=route(v2=100)), after(302)).statuses["v1"]
+
+    assert begun.attempt == 2
+    assert again.attempt == 2, "it waits in the attempt that it has"
+    assert again.phase is Phase.QUEUED
+    assert again.restoring
 
 
 def test_the_policy_is_named_and_frozen_with_the_settings():

@@ -37,10 +37,15 @@ def anew(status: ModelVersionStatus, now: datetime, *, restoring: bool = False) 
 
 
 def with_fallback(snapshot: Snapshot, now: datetime) -> Snapshot:
-    """Where stable is to be deleted and nobody is on the way to its place, the version proven before it returns."""
+    """Where stable is to be deleted and nobody is on the way to its place, the version proven before it returns.
+
+    One that is to return already and has to wait does not begin anew.
+    """
     roles = assign(snapshot)
     stable = roles.stable
     if stable is None or not stable.deleting or stable.delete_now or roles.candidate is not None:
+        return snapshot
+    if any(v.status.restoring for v in roles.queued):
         return snapshot
     before = [(v.status.promoted_at, v) for v in roles.superseded if _can_return(v, snapshot)]
     proven = [(at, v) for at, v in before if at is not None]

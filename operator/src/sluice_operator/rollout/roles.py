@@ -23,7 +23,7 @@ class Roles:
     candidate: Version | None
     """Wants stable's place."""
     queued: tuple[Version, ...]
-    """Unproven versions that wait: for the candidate's end, or until a deleted one of the same version is gone."""
+    """Versions that wait: for the candidate's end, or until a deleted one of the same version is gone."""
     barred: tuple[Version, ...]
     """Unproven versions that came while another was rolled out, and said that they would not wait."""
     refused: dict[str, str]
@@ -35,7 +35,7 @@ class Roles:
     ended: tuple[Version, ...]
     """Versions whose rollout ended without a promotion."""
     superseded: tuple[Version, ...]
-    """Versions that were stable before."""
+    """Versions that were stable before, and are not to be so again."""
     foreign: tuple[Version, ...]
     """Unproven versions whose backend's name somebody else has."""
 
@@ -58,27 +58,33 @@ def assign(snapshot: Snapshot) -> Roles:
     refused = {v.name: problem for v in waiting if (problem := settled(v, snapshot).problem) is not None}
     behind = tuple(v for v in waiting if v.name not in refused and _going(v, versions))
     contest = _contest([v for v in waiting if v.name not in refused and v not in behind], stable, snapshot)
+    queued = (*contest.queued, *behind)
     return Roles(
         stable=stable,
         holder=holder,
         candidate=contest.candidate,
-        queued=(*contest.queued, *behind),
+        queued=queued,
         barred=contest.barred,
         refused=refused,
         duplicates=duplicates,
         skipped=(*contest.skipped, *(v for v in unproven if v.deleting)),
         ended=tuple(v for v in ended if not v.proven),
-        superseded=tuple(v for v in usable if v.proven and v is not stable and v is not contest.candidate),
+        superseded=tuple(v for v in usable if v.proven and v not in (stable, contest.candidate) and v not in queued),
         foreign=tuple(v for v in foreign if not v.proven),
     )
 
 
 def settled(version: Version, snapshot: Snapshot) -> Settled:
-    """The settings of a version: those frozen when its attempt began, else those that it would begin with now."""
+    """The settings of a version: those frozen when its attempt began, else those that it would begin with now.
+
+    A version on its way back was let in once: no policy keeps it away, also not one that cannot be read.
+    """
     if version.status.effective_rollout is not None:
         return Settled(version.status.effective_rollout)
     policy = snapshot.policy
     if policy is not None and policy.spec is None:
+        if version.status.restoring:
+            return Settled(restoring(merge(version.spec.rollout)))
         return Settled(merge(version.spec.rollout), problem=f"the policy {policy.name} cannot be read")
     spec = policy.spec if policy is not None else None
     found = settle(version.spec.rollout, policy=spec, digest=version.spec.source.digest)
