@@ -1,5 +1,6 @@
 """What every end-to-end test stands on: the real cluster with Sluice installed, made if it is not there."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -29,9 +30,8 @@ def installed() -> Cluster:
 async def cluster(installed: Cluster) -> AsyncIterator[Cluster]:
     """The namespace the tests work in; the models they made there are gone afterwards."""
     yield installed
-    for version in await installed.items(MODEL_VERSIONS):
-        if version["spec"]["model"].startswith(MODELS):
-            await prepare.clean(installed, version["spec"]["model"])
+    models = {version["spec"]["model"] for version in await installed.items(MODEL_VERSIONS)}
+    await asyncio.gather(*(prepare.clean(installed, name) for name in models if name.startswith(MODELS)))
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 from hack.demo.breach import weight_zero_at
 from hack.demo.kube import Cluster
 from hack.demo.report import GRACE_S
@@ -63,6 +65,7 @@ async def _fails(model: Model, version: dict[str, Any], *, saying: str) -> None:
     assert saying in status["decision"]["reason"]
 
 
+@pytest.mark.soak
 async def test_a_version_whose_pods_die_again_and_again_is_taken_back_for_it(model: Model) -> None:
     await model.serves("1.0.0")
     rollout = {**steps(50), "readyTimeout": "40s"}

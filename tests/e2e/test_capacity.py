@@ -12,6 +12,11 @@ SCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 RUNS = 3
 AUTOSCALED = {"minReplicas": 1, "maxReplicas": RUNS}
 SHARES = (10, 50, 100)
+BRISK = {
+    **ROLLOUT,
+    "steps": [{"weight": 10, "hold": "1s"}, {"weight": 50, "hold": "1s"}],
+    "probation": {"duration": "1s"},
+}
 
 
 async def test_a_share_waits_for_its_pods_and_stable_keeps_its_own(model: Model) -> None:
@@ -19,7 +24,7 @@ async def test_a_share_waits_for_its_pods_and_stable_keeps_its_own(model: Model)
     await _grow(model, "1.0.0", RUNS)
 
     async with clients(model) as traffic:
-        await model.apply("2.0.0", **serving("1.3.0", version="2.0.0", **AUTOSCALED), rollout=ROLLOUT)
+        await model.apply("2.0.0", **serving("1.3.0", version="2.0.0", **AUTOSCALED), rollout=BRISK)
         await model.has_weight("2.0.0", SHARES[0])
         assert await _bounds(model, "1.0.0") == (RUNS, RUNS), "stable's autoscaler may shrink it during the rollout"
         await model.reaches("2.0.0", "Stable")

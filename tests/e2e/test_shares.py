@@ -7,7 +7,7 @@ from tests.e2e.clients import clients
 from tests.e2e.model import Model, serving, steps
 
 WEIGHTS = (10, 50)
-REQUESTS = 2500
+REQUESTS = 1500
 RATE = 120.0
 CHANCE = 1e-6 / len(WEIGHTS)
 """Of calling a right share wrong, for each of the two."""
