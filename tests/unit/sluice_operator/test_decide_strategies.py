@@ -10,7 +10,7 @@ from sluice_operator.api.action import RolloutActionSpec
 from sluice_operator.api.modelversion import Approval, Phase
 from sluice_operator.api.policy import RolloutPolicySpec
 from sluice_operator.rollout.decide import decide
-from sluice_operator.rollout.settings import merge
+from sluice_operator.rollout.settings import merge, settle
 from sluice_operator.rollout.snapshot import Act, Policy, Version
 
 PROBATION = {"duration": "30s"}
@@ -271,6 +271,18 @@ def test_a_version_that_its_policy_does_not_allow_does_not_begin_and_ends_nothin
     assert {c.type: c.status for c in said.conditions} == {"Ready": "False", "Stalled": "True"}
     assert plan.run == ("v1", "v2")
     assert plan.statuses["v2"].phase is Phase.CANARY
+
+
+@pytest.mark.parametrize("gates", [(), NO_DATA, UNAVAILABLE], ids=["unanswered", "no data", "unavailable"])
+def test_a_required_gate_is_asked_in_a_probation_that_takes_no_time(gates):
+    floor = RolloutPolicySpec.model_validate({"models": ["sms"], "require": {"gates": ["errors"]}})
+    quick = {"strategy": "BlueGreen", "probation": {"duration": "0s", "holdback": 0}}
+    found = settle(spec("v2", rollout=quick).rollout, policy=floor, digest=None)
+    assert found.problem is None
+    now = status(Phase.PROBATION, step=0, step_started_at=after(10), effective_rollout=found.settings)
+    seen = snapshot(stable(), candidate(quick, now=now, gates=gates), route=route(v1=0, v2=100))
+
+    assert decide(seen, after(1000)).statuses["v2"].phase is Phase.PROBATION
 
 
 def test_while_the_policy_cannot_be_read_nothing_begins_and_what_has_begun_goes_on():

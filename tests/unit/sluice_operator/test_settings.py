@@ -134,6 +134,7 @@ def test_required_approvals_are_the_stricter_of_both():
     [
         ({"minSteps": 3}, {"steps": [{"weight": 5, "hold": "1m"}]}, "requires at least 3 steps, this rollout has 1"),
         ({"minSteps": 1}, {"strategy": "Replace"}, "requires at least 1 steps, this rollout has 0"),
+        ({"gates": ["errors"]}, {"strategy": "Replace"}, "requires the gate errors, and strategy Replace asks none"),
         ({"gates": ["drift"]}, {}, "requires the gate drift, which neither it nor the installation defines"),
         ({"digest": True}, {}, "requires source.digest"),
     ],

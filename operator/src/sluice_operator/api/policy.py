@@ -58,7 +58,7 @@ class Require(ApiModel):
     """How many steps a rollout has at least; a strategy without steps is then refused."""
     gates: Annotated[list[Name], Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})] = []
     """Gates that are always asked, as this policy's defaults (or the installation) have them. A version may only lower
-    their limits."""
+    their limits, and strategy Replace, which asks no gate, is refused."""
     digest: bool = False
     """Whether a version must say its digest."""
 

@@ -138,6 +138,8 @@ def _violation(settings: EffectiveRollout, require: Require, digest: str | None)
     missing = set(require.gates) - {gate.name for gate in settings.analysis.gates}
     if missing:
         return f"the policy requires the gate {min(missing)}, which neither it nor the installation defines"
+    if require.gates and settings.strategy is Strategy.REPLACE:
+        return f"the policy requires the gate {min(require.gates)}, and strategy Replace asks none"
     if require.min_steps is not None and len(settings.steps) < require.min_steps:
         return f"the policy requires at least {require.min_steps} steps, this rollout has {len(settings.steps)}"
     if require.digest and digest is None:
