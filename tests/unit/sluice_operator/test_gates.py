@@ -148,6 +148,59 @@ def test_a_new_step_can_fail_on_the_requests_of_the_step_before():
     assert answer(gate(), ramp(0.5), step=1).verdict is Verdict.FAIL
 
 
+# Another attempt
+
+
+def retried(*since, pods=("a",)):
+    """500 requests of 500 bad until 30 s ago, when that attempt was ended; then these of the present one."""
+    before = [(115, 0, 0), (60, 300, 300), (30, 500, 500)]
+    scrapes = tuple(Scrape(NOW - ago, total, bad) for ago, total, bad in [*before, *since])
+    return Evidence(errors=History(since=NOW - 120, pods=tuple(PodHistory(pod, scrapes) for pod in pods)), slower={})
+
+
+def retry(asked, evidence, *, ago):
+    return judge(asked, evidence, attempt_started_at=NOW - ago, step_started_at=NOW - ago, now=NOW)
+
+
+def test_an_attempt_is_not_failed_by_the_requests_of_the_one_before():
+    said = retry(gate(), retried((20, 500, 500), (10, 600, 500), (5, 700, 500), (0, 800, 500)), ago=25)
+
+    assert said.verdict is Verdict.PASS
+    assert (said.value, said.requests) == (0.0, 300)
+
+
+def test_what_a_pod_answered_between_two_scrapes_around_the_beginning_is_nobodys():
+    straddling = retried((20, 600, 600), (10, 600, 600), (5, 700, 600), (0, 800, 600), pods=("a", "b"))
+
+    assert retry(gate(), straddling, ago=25).verdict is Verdict.PASS
+    assert retry(gate(), straddling, ago=25).requests == 400
+
+
+def test_an_attempt_fails_on_its_own_requests_within_the_window():
+    worse_again = retried((20, 500, 500), (10, 600, 600), (5, 700, 700), (0, 800, 800))
+
+    said = retry(gate(), worse_again, ago=25)
+    assert said.verdict is Verdict.FAIL
+    assert (said.value, said.requests) == (1.0, 300)
+
+
+def test_a_pod_that_comes_in_the_middle_of_an_attempt_counts_from_its_first_request():
+    there = PodHistory("a", (Scrape(NOW - 115, 0, 0), Scrape(NOW - 20, 0, 0), Scrape(NOW - 5, 0, 0), Scrape(NOW, 0, 0)))
+    came = PodHistory("b", (Scrape(NOW - 5, 80, 80), Scrape(NOW, 90, 90)))
+
+    said = retry(gate(checks=2), Evidence(errors=History(since=NOW - 120, pods=(there, came)), slower={}), ago=25)
+    assert said.verdict is Verdict.FAIL
+    assert said.requests == 90
+
+
+def test_before_the_first_scrape_of_an_attempt_there_is_no_data():
+    assert retry(gate(), retried((5, 500, 500)), ago=2).verdict is Verdict.NO_DATA
+
+
+def test_an_attempt_that_began_in_the_future_by_a_clock_set_back_since_is_judged_all_the_same():
+    assert retry(gate(), ramp(0.5), ago=-3600).verdict is Verdict.FAIL
+
+
 # Latency
 
 

@@ -114,6 +114,13 @@ def test_a_clock_that_steps_back_keeps_nobody_waiting():
     assert scene.news(NOW - 3600, a=Verdict.PASS).others == key("a")
 
 
+def test_an_attempt_is_not_urgent_because_the_one_before_it_was():
+    scene = Scene("sms")
+    scene.objects = [version("sms", Phase.CANARY, attempt_started_at=after(99.5))]
+
+    assert scene.news(sms=Verdict.FAIL) == News(failing=(), others=key("sms"))
+
+
 def test_a_new_step_is_judged_by_its_own_beginning():
     scene = Scene("a")
     scene.news(a=Verdict.PASS)

@@ -6,6 +6,7 @@ first value is only where counting begins. A *round* is one scrape of every pod:
 Rounds are what a limit's `checks` counts: two pods scraped a moment apart are one look, not two.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,12 +56,26 @@ class Round:
     """Requests answered badly so far."""
 
 
-def rounds(history: History) -> tuple[Round, ...]:
-    """Cumulative counts of a version at each round of scrapes, oldest first."""
+def rounds(history: History, *, after: float = -math.inf) -> tuple[Round, ...]:
+    """Cumulative counts of a version at each round of scrapes, oldest first.
+
+    Args:
+        history: The scrapes.
+        after: In Unix seconds. Nothing that may have happened before counts: the first round after it is where
+            counting begins, and what a pod has answered between a scrape before it and one after it is left out.
+    """
+    counted = _rounds(history, after)
+    if after == -math.inf:
+        return counted
+    later = [found for found in counted if found.at >= after]
+    return tuple(Round(found.at, found.total - later[0].total, found.bad - later[0].bad) for found in later)
+
+
+def _rounds(history: History, after: float) -> tuple[Round, ...]:
     out: list[Round] = []
     seen: set[str] = set()
     total = bad = 0.0
-    for pod, increase in sorted(_increases(history), key=lambda item: item[1].at):
+    for pod, increase in sorted(_increases(history, after), key=lambda item: item[1].at):
         total += increase.total
         bad += increase.bad
         if out and pod not in seen:
@@ -72,11 +87,13 @@ def rounds(history: History) -> tuple[Round, ...]:
     return tuple(out)
 
 
-def _increases(history: History) -> Iterable[tuple[str, Scrape]]:
+def _increases(history: History, after: float) -> Iterable[tuple[str, Scrape]]:
     for pod in history.pods:
         before: Scrape | None = None
         for scrape in pod.scrapes:
-            yield pod.pod, _increase(before, scrape, since=history.since)
+            straddles = before is not None and before.at < after
+            counts = Scrape(scrape.at, 0.0, 0.0) if straddles else _increase(before, scrape, since=history.since)
+            yield pod.pod, counts
             before = scrape
 
 

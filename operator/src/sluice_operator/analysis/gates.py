@@ -1,10 +1,11 @@
 """A gate's verdict from what Prometheus saw of the candidate.
 
 A limit judges counts, never rates or NaN, and says nothing on fewer than `minRequests`. Failing looks at the whole
-window; passing also asks for enough requests since the step began, so that no step is passed on the
-evidence of the one before.
+window, as far as it lies within the present attempt: what an attempt before it answered says nothing against this one.
+Passing also asks for enough requests since the step began, so that no step is passed on the evidence of the one before.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,12 +44,21 @@ class GateResult:
     """When the last scrape that made the gate fail was taken, in Unix seconds."""
 
 
-def judge(gate: Gate, evidence: Evidence | None, *, step_started_at: float | None, now: float) -> GateResult:
+def judge(
+    gate: Gate,
+    evidence: Evidence | None,
+    *,
+    attempt_started_at: float | None = None,
+    step_started_at: float | None,
+    now: float,
+) -> GateResult:
     """Answer a gate's question about a version.
 
     Args:
         gate: The question.
         evidence: What Prometheus holds about the version; None when Prometheus did not answer.
+        attempt_started_at: When the present attempt began, in Unix seconds. A time in the future, from a clock that
+            was set back since, hides nothing.
         step_started_at: When the current step began, in Unix seconds.
         now: The time, in Unix seconds.
     """
@@ -60,7 +70,8 @@ def judge(gate: Gate, evidence: Evidence | None, *, step_started_at: float | Non
         wanted = format_duration(gate.slower_than) if gate.slower_than else "nothing"
         reason = f"{wanted} is not an edge of the histogram, whose edges are {edges}" if edges else "no scrape yet"
         return _without(gate, Verdict.UNAVAILABLE if edges else Verdict.NO_DATA, reason)
-    return _judge_limit(gate, rounds(history), step_started_at=step_started_at, now=now)
+    began = attempt_started_at if attempt_started_at is not None and attempt_started_at <= now else -math.inf
+    return _judge_limit(gate, rounds(history, after=began), step_started_at=step_started_at, now=now)
 
 
 def _history(gate: Gate, evidence: Evidence) -> History | None:

@@ -39,7 +39,8 @@ class _Watched:
     target: Target
     gates: tuple[Gate, ...]
     question: Question
-    began: float | None
+    attempt_began: float | None
+    step_began: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,14 @@ def _read(obj: Object) -> _Watched | None:
             seconds=max(gate.limit.window.total_seconds() for gate in gates),
             edges=frozenset(gate.slower_than.total_seconds() for gate in gates if gate.slower_than is not None),
         ),
-        began=status.step_started_at.timestamp() if status.step_started_at else None,
+        attempt_began=status.attempt_started_at.timestamp() if status.attempt_started_at else None,
+        step_began=status.step_started_at.timestamp() if status.step_started_at else None,
     )
 
 
 def _verdicts(one: _Watched, sample: Sample, *, now: float) -> tuple[Verdict, ...]:
     evidence = sample.evidence.get(one.target)
-    return tuple(judge(gate, evidence, step_started_at=one.began, now=now).verdict for gate in one.gates)
+    return tuple(
+        judge(gate, evidence, attempt_started_at=one.attempt_began, step_started_at=one.step_began, now=now).verdict
+        for gate in one.gates
+    )
