@@ -1,7 +1,9 @@
 """Taking traffic back comes first, waits for nothing, and what was taken back never rises again."""
 
+from dataclasses import replace
+
 import pytest
-from making import FAIL, NO_DATA, PASS, after, route, snapshot, stable, status, version, weights
+from making import FAIL, NO_DATA, PASS, after, backend, route, snapshot, stable, status, version, weights
 
 from sluice_operator.api.modelversion import Decision, Phase
 from sluice_operator.rollout.decide import decide
@@ -152,6 +154,96 @@ def test_once_stable_is_back_the_rollback_is_made_good():
 
 def test_with_neither_ready_traffic_goes_to_stable():
     seen = snapshot(stable(ready=False), canary(ready=False), route=route(v1=50, v2=50))
+
+    assert weights(decide(seen, after(101))) == {"v1": 100, "v2": 0}
+
+
+SHORT_OF_A_POD = {"ready": False, "available": 3, "problem": "OOMKilled"}
+"""Three of four pods answer: then KServe calls nothing ready."""
+
+
+@pytest.mark.parametrize("word", [{"gates": FAIL}, {"by": "ann"}], ids=["a gate", "a person"])
+def test_a_stable_that_has_lost_one_pod_of_several_takes_its_traffic_back(word):
+    gates, by = word.get("gates", PASS), word.get("by")
+    seen = canary(gates=gates)
+    if by:
+        aborted = Decision(action="Abort", reason="ann: no", by=by, at=after(100))
+        seen = replace(seen, status=seen.status.model_copy(update={"decision": aborted}))
+    short = stable(serving=backend("v1", **SHORT_OF_A_POD))
+
+    plan = decide(snapshot(short, seen, route=route(v1=50, v2=50)), after(101))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.statuses["v2"].phase is Phase.ROLLING_BACK
+
+
+def test_what_was_overtaken_gives_its_traffic_back_to_a_stable_that_has_lost_one_pod():
+    short = stable(serving=backend("v1", **SHORT_OF_A_POD))
+    seen = snapshot(short, canary(gates=PASS), version("v3", created=105), route=route(v1=50, v2=50))
+
+    assert weights(decide(seen, after(106)))["v1"] == 100
+
+
+def test_a_stable_that_is_stopped_takes_nothing_back_though_its_pods_are_still_there():
+    stopped = stable(serving=backend("v1", ready=False, available=1, stopped=True))
+
+    assert weights(decide(snapshot(stopped, canary(), route=route(v1=50, v2=50)), after(101)))["v2"] == 50
+
+
+def test_what_is_to_be_taken_back_gets_no_more_while_nobody_else_answers():
+    """The route of its step was not written yet."""
+    seen = snapshot(stable(ready=False), canary(), route=route(v1=95, v2=5))
+
+    assert weights(decide(seen, after(101))) == {"v1": 95, "v2": 5}
+
+
+# The candidate loses some of its pods, or waits for more
+
+
+def test_a_candidate_that_has_lost_one_pod_of_several_keeps_its_traffic_and_its_step():
+    serving = backend("v2", **SHORT_OF_A_POD)
+    seen = snapshot(stable(), canary(gates=PASS, serving=serving), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 50, "v2": 50}
+    assert (said.phase, said.step, said.step_started_at) == (Phase.CANARY, 1, after(100))
+
+
+@pytest.mark.parametrize("moves", [{}, {"advance_to": 2}], ids=["by itself", "by a person"])
+def test_it_gets_no_more_and_is_not_promoted_until_kserve_calls_it_ready_again(moves):
+    at_step = canary(gates=PASS, serving=backend("v2", **SHORT_OF_A_POD))
+    at_step = replace(at_step, status=at_step.status.model_copy(update=moves))
+    proving = canary(gates=PASS, serving=backend("v2", **SHORT_OF_A_POD), step=2, phase=Phase.PROBATION)
+
+    waits = decide(snapshot(stable(), at_step, route=route(v1=50, v2=50)), after(500))
+    assert weights(waits) == {"v1": 50, "v2": 50}
+    assert waits.statuses["v2"].message == "step 2 of 2 at 50 %: waits to become ready: OOMKilled"
+
+    proves = decide(snapshot(stable(), proving, route=route(v1=0, v2=100)), after(500))
+    assert weights(proves) == {"v1": 0, "v2": 100}
+    assert proves.statuses["v2"].promoted_at is None
+
+
+def test_it_gets_no_more_even_where_its_step_says_so_already():
+    """The operator was killed between the status and the route."""
+    serving = backend("v2", **SHORT_OF_A_POD)
+    seen = snapshot(stable(), canary(gates=PASS, serving=serving), route=route(v1=95, v2=5))
+
+    assert weights(decide(seen, after(101))) == {"v1": 95, "v2": 5}
+
+
+def test_its_first_traffic_waits_until_kserve_calls_it_ready():
+    serving = backend("v2", **SHORT_OF_A_POD)
+    fresh = version("v2", created=10, now=status(Phase.DEPLOYING, step_started_at=after(20)), serving=serving)
+
+    assert weights(decide(snapshot(stable(), fresh, route=route(v1=100, v2=0)), after(60)))["v2"] == 0
+
+
+def test_a_gate_that_fails_takes_all_from_it():
+    serving = backend("v2", **SHORT_OF_A_POD)
+    seen = snapshot(stable(), canary(serving=serving), route=route(v1=50, v2=50))
 
     assert weights(decide(seen, after(101))) == {"v1": 100, "v2": 0}
 

@@ -14,14 +14,14 @@ from hypothesis.stateful import (
     rule,
 )
 from making import NAMESPACE
-from world import ACTS, KEY, KINDS, ROUTES, SERVICES, VERSIONS, World
+from world import ACTS, KEY, KINDS, POD, ROUTES, SERVICES, VERSIONS, World
 
 from sluice_operator.api.action import Action, Outcome
 from sluice_operator.api.modelversion import KIND, ModelVersionStatus, Phase, Verdict
 from sluice_operator.kube.gateway import Object
 from sluice_operator.rollout.address import Address
 from sluice_operator.routing.httproute import read_route
-from sluice_operator.serving.render import OWNER_ANNOTATION
+from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
 HOSTNAMES = ("sms.default.sluice.local", "a.example.com", "b.example.com")
 ENDED = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED}
@@ -56,13 +56,15 @@ class Rules:
             if weight == 0 or name == stable or name not in statuses:
                 continue
             said = statuses[name]
-            assert self._seen_ready(backend), f"{name} is not ready and gets {weight}"
+            rises = weight > before.weights.get(backend, 0)
+            assert self._seen_to_answer(backend), f"{name} has no pod and gets {weight}"
+            assert not rises or self._seen_ready(backend), f"{name} is not ready and gets {weight}"
             assert f"uid-{name}" not in marked, f"{name} was taken back and gets {weight}"
             kept = weight <= before.weights.get(backend, 0) and not self._answers(stable)
             assert said.phase not in ENDED or kept, f"{name} is {said.phase} and gets {weight}"
             answered = said.preflight is not None and said.preflight.verdict is Verdict.PASS
             assert answered or kept or said.restoring, f"{name} gets {weight} and has not answered alone"
-            if stable is not None and not said.restoring and weight > before.weights.get(backend, 0):
+            if stable is not None and not said.restoring and rises:
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
 
     def _addresses(self, before: Sequence[Address], now: Sequence[Address]) -> None:
@@ -142,12 +144,21 @@ class Rules:
     def _answers(self, version: str | None) -> bool:
         """Whether a version, as the operator sees it, has pods that could take over."""
         backend = self._world.backend(version) if version is not None else None
-        return backend is not None and self._seen_ready(backend)
+        return backend is not None and self._seen_to_answer(backend)
 
     def _seen_ready(self, backend: str) -> bool:
         service = self._world.copies[SERVICES].get((NAMESPACE, backend))
-        conditions = (service or {}).get("status", {}).get("conditions", ())
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        return ready(service)
+
+    def _seen_to_answer(self, backend: str) -> bool:
+        service = self._world.copies[SERVICES].get((NAMESPACE, backend))
+        stopped = service is None or STOP_ANNOTATION in service["metadata"]["annotations"]
+        return not stopped and ready(self._world.copies[POD].get((NAMESPACE, f"{backend}-0")))
+
+
+def ready(obj: Object | None) -> bool:
+    conditions = (obj or {}).get("status", {}).get("conditions", ())
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 @cache
@@ -203,11 +214,11 @@ class Rollouts(RuleBasedStateMachine):
         self.world.set_policy(**({"hostname": hostname} if hostname else {}))
         self.world.seconds += later
 
-    @rule(data=st.data(), ready=st.booleans())
-    def pods_come_and_go(self, data: st.DataObject, ready: bool) -> None:
+    @rule(data=st.data(), ready=st.booleans(), answers=st.none() | st.booleans())
+    def pods_come_and_go(self, data: st.DataObject, ready: bool, answers: bool | None) -> None:
         services = sorted(self.world.services())
         if services:
-            self.world.set_ready(data.draw(st.sampled_from(services)), ready=ready)
+            self.world.set_ready(data.draw(st.sampled_from(services)), ready=ready, answers=answers)
 
     @rule()
     def the_gateway_takes_the_route(self) -> None:

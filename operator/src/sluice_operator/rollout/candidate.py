@@ -117,13 +117,20 @@ def awaiting(s: Situation, step: int | None) -> Move | None:
     return waits.but(step_started_at=s.candidate.status.step_started_at)
 
 
-def short_of_pods(s: Situation, weight: int) -> Move | None:
-    """A weight waits for the pods that can carry it."""
+def not_ready(s: Situation) -> str:
+    """What is said of a candidate that KServe does not call ready."""
+    return f"waits to become ready: {s.candidate.backend.problem or 'starting'}"[:512]
+
+
+def not_up_to(s: Situation, weight: int) -> Move | None:
+    """A weight waits for the pods that can carry it, and until nothing is amiss with any."""
     pods = s.pods_for(weight)
     available = s.candidate.backend.available
-    if available >= pods:
+    if available >= pods and s.candidate.backend.ready:
         return None
-    message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
+    message = not_ready(s)
+    if available < pods:
+        message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
     if s.on_traffic:
         return stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
     waits = wait(s, message, pods=pods)

@@ -77,8 +77,13 @@ class Situation:
     @property
     def only_candidate_answers(self) -> bool:
         """Whether taking the candidate's traffic would leave nobody to answer it."""
-        ready = self.candidate.backend.ready and self.route.weight(self.candidate) > 0
-        return self.stable is not None and not self.stable.backend.ready and ready
+        answers = self.candidate.backend.answers and self.route.weight(self.candidate) > 0
+        return self.stable is not None and not self.stable.backend.answers and answers
+
+    @property
+    def keeps_traffic(self) -> bool:
+        """Whether the candidate answers what it is sent, also where KServe waits for one pod of several."""
+        return self.on_traffic and self.route.weight(self.candidate) > 0 and self.candidate.backend.answers
 
     @property
     def paused_by(self) -> str | None:

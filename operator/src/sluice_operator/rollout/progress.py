@@ -11,7 +11,7 @@ from ..analysis.gates import GateResult
 from ..api.base import format_duration
 from ..api.modelversion import Decision, Phase, Verdict
 from ..api.settings import OnNoData, Strategy
-from .candidate import awaiting, enter, go_to, roll_back, short_of_pods, stay, taken_back, wait
+from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, taken_back, wait
 from .move import Move, Situation
 from .preflight import BEGUN, GATE, known
 
@@ -37,8 +37,14 @@ def _ordered_back(s: Situation) -> Move | None:
     if decision is None or decision.action not in ("Abort", "Reject"):
         return None
     if s.only_candidate_answers:
-        return stay(s, f"StableUnavailable: {decision.reason}; but stable has no ready pod to go back to")
+        return _held(s, f"{decision.reason};")
     return taken_back(s, decision)
+
+
+def _held(s: Situation, why: str) -> Move:
+    """What is to be taken back keeps what it has, while nobody else answers; it gets no more."""
+    has = min(s.route.weight(s.candidate), s.weight_at(s.step or 0))
+    return stay(s, f"StableUnavailable: {why} but stable has no ready pod to go back to").but(weight=has)
 
 
 def _gate_failed(s: Situation) -> Move | None:
@@ -46,7 +52,7 @@ def _gate_failed(s: Situation) -> Move | None:
     if failed is None or not s.on_traffic:
         return None
     if s.only_candidate_answers:
-        return stay(s, f"StableUnavailable: gate {failed.name} fails, but stable has no ready pod to go back to")
+        return _held(s, f"gate {failed.name} fails,")
     return roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
 
 
@@ -70,7 +76,7 @@ def _route_taken(s: Situation) -> Move | None:
 
 
 def _not_ready(s: Situation) -> Move | None:
-    if s.candidate.backend.ready:
+    if s.candidate.backend.ready or s.keeps_traffic:
         return None
     # It does not begin anew when the pods come and go: only a step that was held ends it.
     deadline = s.ready_by or s.now + s.settings.ready_timeout
@@ -83,7 +89,7 @@ def _not_ready(s: Situation) -> Move | None:
         return Move(phase=Phase.FAILED, message=f"Failed: {reason}"[:1024], decision=decision)
     return Move(
         phase=Phase.DEPLOYING,
-        message=f"waits to become ready: {problem or 'starting'}"[:1024],
+        message=not_ready(s),
         step=s.step,
         next_at=deadline,
         ready_by=deadline,
@@ -145,7 +151,7 @@ def _room_to_begin(s: Situation) -> Move | None:
     if s.on_traffic:
         return None
     step = s.step or 0
-    return short_of_pods(s, s.weight_at(step))
+    return not_up_to(s, s.weight_at(step))
 
 
 def _begin_step(s: Situation) -> Move | None:
@@ -159,7 +165,10 @@ def _begin_step(s: Situation) -> Move | None:
 
 def _weight_not_taken(s: Situation) -> Move | None:
     step = s.step or 0
-    if s.route.weight(s.candidate) == s.weight_at(step) and s.route.in_force:
+    has, wanted = s.route.weight(s.candidate), s.weight_at(step)
+    if has < wanted and not s.candidate.backend.ready:
+        return stay(s, f"{s.where(step)}: {not_ready(s)}").but(weight=has)
+    if has == wanted and s.route.in_force:
         return None
     return stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
 
@@ -174,7 +183,7 @@ def _ordered_forward(s: Situation) -> Move | None:
     target = s.candidate.status.advance_to
     if target is None or target <= (s.step or 0):
         return None
-    return short_of_pods(s, s.weight_at(target)) or go_to(s, target, why="a person's act")
+    return not_up_to(s, s.weight_at(target)) or go_to(s, target, why="a person's act")
 
 
 def _holds(s: Situation) -> Move | None:
@@ -206,7 +215,7 @@ def _agreed(s: Situation) -> Move | None:
 
 def _next_step(s: Situation) -> Move:
     target = (s.step or 0) + 1
-    return short_of_pods(s, s.weight_at(target)) or go_to(s, target, why=None)
+    return not_up_to(s, s.weight_at(target)) or go_to(s, target, why=None)
 
 
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (

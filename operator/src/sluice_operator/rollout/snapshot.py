@@ -25,7 +25,7 @@ class Backend:
     """Somebody else's object has the name."""
     stopped: bool = False
     ready: bool = False
-    """It may get traffic: KServe calls it ready and at least one of its pods is."""
+    """It may get its first traffic, and more: KServe calls it ready and at least one of its pods is."""
     problem: str | None = None
     """Why it is not ready, in the pod's own words."""
     available: int = 0
@@ -34,6 +34,11 @@ class Backend:
     """Pods that it is to have now: what its autoscaler or its replicas ask for."""
     refused: str | None = None
     """What somebody else set in its InferenceService that we cannot let stand."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has a pod to answer: it can keep traffic or take it back, also while KServe wants more pods."""
+        return self.available > 0 and not self.stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,14 +54,14 @@ def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now
 def _kept(snapshot: Snapshot, roles: Roles) -> dict[str, int]:
     """Weights of versions that are to go while stable, which is to take them, has nobody to answer."""
     stable = roles.stable
-    if stable is None or stable.backend.ready:
+    if stable is None or stable.backend.answers:
         return {}
     return {
         version.backend.name: snapshot.route.weight(version)
         for version in snapshot.versions
         if version is not stable
         and version is not roles.candidate
-        and version.backend.ready
+        and version.backend.answers
         and snapshot.route.weight(version) > 0
         and snapshot.route.mark(version) is None
     }

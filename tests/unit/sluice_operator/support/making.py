@@ -53,7 +53,9 @@ def status(phase: Phase, **fields: Any) -> ModelVersionStatus:
 
 
 def backend(name: str, *, ready: bool = True, problem: str | None = None, **fields: Any) -> Backend:
-    return Backend(name=f"{name}-be", exists=True, ready=ready, problem=problem, **fields)
+    """What serves a version, with one pod if it is ready and nothing else is said."""
+    known = {"available": int(ready), **fields}
+    return Backend(name=f"{name}-be", exists=True, ready=ready, problem=problem, **known)
 
 
 def version(

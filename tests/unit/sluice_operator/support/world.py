@@ -113,12 +113,12 @@ class World:
         for plural in plurals:
             self.copies[plural].follow(self.api.kind(plural))
 
-    def reconcile(self, *, lives: int | None = None) -> int:
+    def reconcile(self, *, lives: int | None = None, model: str = MODEL) -> int:
         """One reconcile, killed after so many writes; how many it made, and at least 1 if it was killed."""
         before = len(self.api.writes)
         self.api.lives = self.kills.pop() if self.kills else lives
         try:
-            self.wake_at = finish(self._reconciler.reconcile(KEY))
+            self.wake_at = finish(self._reconciler.reconcile((NAMESPACE, model)))
         except ApiError as error:
             self.refused.append(error)  # the queue brings it again
         except KilledError:
@@ -149,11 +149,11 @@ class World:
             now=self.now(),
         )
 
-    def reconcile_until_idle(self) -> None:
+    def reconcile_until_idle(self, *, model: str = MODEL) -> None:
         """What the queue does: again after every change, until there is none."""
         for _ in range(50):
             self.follow(*KINDS)
-            if not self.reconcile():
+            if not self.reconcile(model=model):
                 return
         raise AssertionError(f"never idle: {self.api.writes[-20:]}")
 
@@ -253,18 +253,21 @@ class World:
     def services(self) -> list[str]:
         return [name for _, name in self.api.kind(SERVICES)]
 
-    def set_ready(self, service: str, *, ready: bool) -> None:
-        """KServe calls a service ready, or not; one that is stopped never is."""
+    def set_ready(self, service: str, *, ready: bool, answers: bool | None = None) -> None:
+        """KServe calls a service ready, or not, and its pod answers, or not; what is stopped is and does neither."""
         obj = self.api.kind(SERVICES)[(NAMESPACE, service)]
-        ready = ready and STOP_ANNOTATION not in obj["metadata"]["annotations"]
-        condition = {"type": "Ready", "status": str(ready)}
-        if obj.get("status", {}).get("conditions") == [condition]:
-            return
-        self.api.put(SERVICES, {**obj, "status": {"conditions": [condition]}})
+        runs = STOP_ANNOTATION not in obj["metadata"]["annotations"]
+        self._say(SERVICES, obj, ready=ready and runs)
         app = f"isvc.{service}-predictor"
         labels = {MODEL_LABEL: MODEL, "serving.kserve.io/inferenceservice": service, "app": app}
         meta = {"name": f"{service}-0", "namespace": NAMESPACE, "labels": labels}
-        self.api.put(POD, {"metadata": meta, "status": {"conditions": [condition]}})
+        pod = self.api.kind(POD).get((NAMESPACE, f"{service}-0")) or {"metadata": meta}
+        self._say(POD, pod, ready=(ready if answers is None else answers) and runs)
+
+    def _say(self, plural: str, obj: dict[str, Any], *, ready: bool) -> None:
+        condition = {"type": "Ready", "status": str(ready)}
+        if obj.get("status", {}).get("conditions") != [condition]:
+            self.api.put(plural, {**obj, "status": {"conditions": [condition]}})
 
     def gateway_takes_the_route(self) -> None:
         route = self.api.kind(ROUTES).get(KEY)
