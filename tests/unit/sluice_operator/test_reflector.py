@@ -22,6 +22,7 @@ class Follower:
 
     def __init__(self, gateway, **fields):
         self.changed: list[str] = []
+        self.objects = []
         self._news = asyncio.Event()
         self.copy = Reflector(
             gateway=gateway,
@@ -33,6 +34,7 @@ class Follower:
 
     def _note(self, obj):
         self.changed.append(obj["metadata"]["name"])
+        self.objects.append(obj)
         self._news.set()
 
     def names(self):
@@ -110,6 +112,21 @@ async def test_what_is_deleted_leaves_the_copy_and_its_index():
 
     assert follower.copy.get(("default", "a")) is None
     assert list(follower.copy.indexed(("default", "g"))) == []
+
+
+async def test_an_object_whose_index_changes_is_found_under_the_new_one_alone_and_both_are_told():
+    before, after = widget("a", 1, labels={"group": "g"}), widget("a", 2, labels={"group": "h"})
+    moved, gone = {"type": "MODIFIED", "object": after}, {"type": "DELETED", "object": after}
+    async with scripted(page(before), streams(moved)) as (_, follower):
+        await follower.until(lambda: len(follower.changed) == 3)
+        assert list(follower.copy.indexed(("default", "g"))) == []
+        assert [obj["metadata"]["name"] for obj in follower.copy.indexed(("default", "h"))] == ["a"]
+    assert [obj["metadata"]["labels"]["group"] for obj in follower.objects] == ["g", "h", "g"]
+
+    async with scripted(page(before), streams(moved, gone)) as (_, follower):
+        await follower.until(lambda: len(follower.changed) == 4)
+        assert list(follower.copy.indexed(("default", "h"))) == []
+    assert [obj["metadata"]["labels"]["group"] for obj in follower.objects] == ["g", "h", "g", "h"]
 
 
 async def test_objects_are_found_by_their_index():

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ..analysis.gates import GateResult, judge
 from ..api.modelversion import ModelVersionSpec, ModelVersionStatus
 from ..kube.gateway import Object
-from ..kube.reflector import Key
+from ..kube.reflector import Key, key_of
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
 from ..rollout.settings import merge
@@ -78,14 +78,6 @@ def observe(
         reached = find_address(key, policy, route, gateway=installation.gateway, claims=copies.claims)
     else:
         copies.claims.claim(key, None)
-    mine = {version.backend.name for version in versions}
-    orphans = [
-        service["metadata"]["name"]
-        for service in copies.services.indexed(key)
-        if (made_for := owner(service)) is not None
-        and "deletionTimestamp" not in service["metadata"]
-        and (made_for not in names or (not invalid and service["metadata"]["name"] not in mine))
-    ]
     return Snapshot(
         namespace=namespace,
         model=model,
@@ -95,11 +87,44 @@ def observe(
         policy=policy,
         acts=tuple(acts_on(sorted(names), copies.acts, namespace=namespace)),
         acts_admitted=installation.acts_admitted,
-        orphans=tuple(orphans),
+        orphans=_orphans(key, copies, backends={v.name: v.backend.name for v in versions}),
         default_runtime=installation.default_runtime,
         address=reached.address,
         address_problem=reached.problem,
     )
+
+
+def _orphans(key: Key, copies: Copies, *, backends: Mapping[str, str]) -> tuple[str, ...]:
+    """The backends that carry the model's label and belong to no ModelVersion, whatever model that is of.
+
+    Labels are anybody's to change: what serves a version of another model, or is named by another model's route, is
+    not for this one to sweep. `backends` has those of the model's own versions, by the version's name.
+    """
+    found = []
+    for service in copies.services.indexed(key):
+        name, made_for = service["metadata"]["name"], owner(service)
+        if made_for is None or "deletionTimestamp" in service["metadata"]:
+            continue
+        if (backends[made_for] != name) if made_for in backends else _is_left((key[0], made_for), name, copies):
+            found.append(name)
+    if not found:
+        return ()
+    routes = [obj for obj in copies.routes.all() if obj["metadata"]["namespace"] == key[0] and key_of(obj) != key]
+    named = {name for obj in routes for name in read_route(obj).weights}
+    return tuple(name for name in found if name not in named)
+
+
+def _is_left(version: Key, backend: str, copies: Copies) -> bool:
+    """Whether the version that a backend was made for is gone, or known to be served by another one."""
+    obj = copies.versions.get(version)
+    if obj is None:
+        return True
+    try:
+        spec = ModelVersionSpec.model_validate(obj["spec"])
+        check_servable(spec)
+    except (KeyError, ValidationError, UnservableError):
+        return False
+    return backend_name(version[1], spec, namespace=version[0]) != backend
 
 
 def _invalid(obj: Object, error: ValidationError | UnservableError) -> Invalid:
@@ -155,5 +180,8 @@ def _gates(
         return ()
     settings = status.effective_rollout or merge(spec.rollout)
     evidence = sample.evidence.get(Target(namespace, spec.model, spec.version))
-    began = status.step_started_at.timestamp() if status.step_started_at else None
-    return tuple(judge(gate, evidence, step_started_at=began, now=now.timestamp()) for gate in settings.analysis.gates)
+    attempt, step = (at.timestamp() if at else None for at in (status.attempt_started_at, status.step_started_at))
+    return tuple(
+        judge(gate, evidence, attempt_started_at=attempt, step_started_at=step, now=now.timestamp())
+        for gate in settings.analysis.gates
+    )

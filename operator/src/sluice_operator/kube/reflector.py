@@ -50,7 +50,8 @@ class Reflector:
             gateway: The API server.
             resource: The collection.
             changed: Called with every object that came, changed or went.
-            index: The key under which `indexed` finds an object; it must never change for an object.
+            index: The key under which `indexed` finds an object. Where that becomes another, `changed` is also called
+                with the object as it was: whoever looked after it there looks again.
             namespaces: Where, each with a list and a watch of its own; everywhere where none is named.
             label_selector: Which objects to follow; all otherwise.
             random_source: Where the jitter of pauses comes from.
@@ -60,6 +61,7 @@ class Reflector:
         self._changed = changed
         self._index = index
         self._groups: dict[Key, dict[Key, Object]] = {}
+        self._group_of: dict[Key, Key] = {}
         self._query = {"labelSelector": label_selector} if label_selector else {}
         self._random = random_source or random.Random()  # noqa: S311 - jitter, not a secret
         self._objects: dict[Key, Object] = {}
@@ -145,19 +147,29 @@ class Reflector:
         return version
 
     def _store(self, kind: str, obj: Object) -> None:
-        key, group = key_of(obj), self._index(obj)
+        key = key_of(obj)
+        group = None if kind == "DELETED" else self._index(obj)
+        before, left = self._objects.get(key), self._group_of.get(key)
+        if left is not None and left != group:
+            self._leave(key, left)
         if kind == "DELETED":
             self._objects.pop(key, None)
-            if group is not None:
-                self._groups.get(group, {}).pop(key, None)
-                if not self._groups.get(group):
-                    self._groups.pop(group, None)
         else:
             obj["metadata"].pop("managedFields", None)  # a third of an object, and nobody here reads it
             self._objects[key] = obj
             if group is not None:
                 self._groups.setdefault(group, {})[key] = obj
+                self._group_of[key] = group
         self._changed(obj)
+        if before is not None and left is not None and left != self._index(obj):
+            self._changed(before)
+
+    def _leave(self, key: Key, group: Key) -> None:
+        del self._group_of[key]
+        members = self._groups[group]
+        del members[key]
+        if not members:
+            del self._groups[group]
 
 
 def _event_error(status: Object) -> ApiError:

@@ -1,0 +1,64 @@
+"""What others do to our objects: it is put right, and takes nothing from anybody."""
+
+import pytest
+from making import MODEL, NAMESPACE
+from world import SERVICES, VERSIONS, World
+
+from sluice_operator.api.labels import MODEL_LABEL
+
+OTHER = "mail"
+
+
+@pytest.fixture
+def world():
+    """A model that is served."""
+    world = World()
+    world.apply_version("v1")
+    world.live_on(10)
+    assert world.weights() == {"v1": 100}
+    return world
+
+
+def edit(world, plural, name, **meta):
+    """Somebody gives an object other labels or annotations."""
+    obj = world.api.kind(plural)[(NAMESPACE, name)]
+    world.api.put(plural, {**obj, "metadata": {**obj["metadata"], **meta}})
+
+
+def relabel(world, model):
+    name = world.backend("v1")
+    labels = world.api.kind(SERVICES)[(NAMESPACE, name)]["metadata"]["labels"]
+    edit(world, SERVICES, name, labels={**labels, MODEL_LABEL: model})
+    return name
+
+
+def test_what_serves_another_model_is_not_swept_whatever_its_label_says(world):
+    name = relabel(world, OTHER)
+
+    world.reconcile_until_idle(model=OTHER)
+    assert name in world.services()
+
+    world.reconcile_until_idle()
+    assert world.api.kind(SERVICES)[(NAMESPACE, name)]["metadata"]["labels"][MODEL_LABEL] == MODEL
+
+
+def test_what_another_models_route_still_names_is_not_swept_although_its_version_is_gone(world):
+    world.api.kind(VERSIONS).clear()
+    name = relabel(world, OTHER)
+
+    world.reconcile_until_idle(model=OTHER)
+    assert name in world.services()
+
+    world.delete_route()
+    world.reconcile_until_idle(model=OTHER)
+    assert name not in world.services()
+
+
+def test_what_an_object_of_the_same_name_for_another_model_left_behind_is_swept(world):
+    world.api.kind(VERSIONS).clear()
+    world.delete_route()
+    name = world.backend("v1")
+    world.apply_version("v1", model=OTHER)
+
+    world.reconcile_until_idle()
+    assert name not in world.services()
