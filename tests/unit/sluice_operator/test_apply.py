@@ -400,6 +400,21 @@ def test_an_object_that_cannot_be_read_says_so_in_its_status():
     assert world.refused == []
 
 
+def test_what_a_later_operator_wrote_into_a_status_takes_nothing_else_along():
+    world = World()
+    world.apply_version("v1")
+    world.live_on(10)
+    stored = world.api.kind(VERSIONS)[(NAMESPACE, "v1")]
+    promoted = world.statuses()["v1"].promoted_at
+    later = {**stored["status"], "phase": "Rehearsal", "gates": [{"name": "errors", "verdict": "Perhaps"}]}
+    world.api.put(VERSIONS, {**stored, "status": later})
+    world.start_operator()
+    world.live_on(10)
+
+    assert (world.statuses()["v1"].phase, world.statuses()["v1"].promoted_at) == (Phase.STABLE, promoted)
+    assert world.weights() == {"v1": 100}
+
+
 @pytest.mark.parametrize(
     ("live", "wanted", "covered"),
     [

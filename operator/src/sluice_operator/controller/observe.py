@@ -39,11 +39,16 @@ class Installation:
 
 
 def read_status(obj: Object) -> ModelVersionStatus:
-    """The status of a ModelVersion; an empty one where it cannot be read."""
+    """The status of a ModelVersion, without the fields that cannot be read.
+
+    A later operator may have written what this one does not know: that must not take along when a version was promoted.
+    """
+    told = obj.get("status", {})
     try:
-        return ModelVersionStatus.model_validate(obj.get("status", {}))
-    except ValidationError:
-        return ModelVersionStatus()
+        return ModelVersionStatus.model_validate(told)
+    except ValidationError as error:
+        unknown = {part["loc"][0] for part in error.errors()}
+        return ModelVersionStatus.model_validate({name: value for name, value in told.items() if name not in unknown})
 
 
 def observe(
