@@ -114,8 +114,10 @@ class Stage:
 
     async def act(self, name: str, action: str, *, reason: str = "a test") -> None:
         """Act on a version, and wait until it is said what came of it."""
-        uid = self.observer.versions()[name]["metadata"]["uid"]
-        said = {"reason": reason, "requestedBy": ADMINISTRATOR, "attempt": self.observer.status(name)["attempt"]}
+        uid, status = self.observer.versions()[name]["metadata"]["uid"], self.observer.status(name)
+        shown = {"attempt": "attempt", "step": "step", "policyHash": "effectiveRolloutHash"}
+        seen = {field: status[of] for field, of in shown.items() if of in status}
+        said = {"reason": reason, "requestedBy": ADMINISTRATOR, **seen}
         spec = {"modelVersion": name, "uid": uid, "action": action, **said}
         await self.client.create(ROLLOUT_ACTIONS, {"metadata": {"name": f"{name}-{action.lower()}"}, "spec": spec})
         async with asyncio.timeout(SECONDS):

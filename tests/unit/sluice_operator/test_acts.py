@@ -31,14 +31,14 @@ def canary(name: str = "v2", *, step: int = 0, settings=SETTINGS, gates=PASS, ph
 
 def act(action: str, *, on: str = "v2", by: str = "ann", at: float = 104, settings=SETTINGS, **fields: Any) -> Act:
     seen = {"attempt": 1, "step": 0, "policyHash": settings_hash(settings)}
-    needs = {"Approve", "Advance", "Promote"}
+    needs = {"Approve", "Advance", "Promote", "Retry"}
     given = {
         "modelVersion": on,
         "uid": f"uid-{on}",
         "action": action,
         "reason": "because",
         "requestedBy": by,
-        **(seen if action in needs else {"attempt": 1} if action == "Retry" else {}),
+        **(seen if action in needs else {}),
         **fields,
     }
     return Act(
@@ -264,7 +264,7 @@ MARK = Mark(uid="uid-v2", attempt=1, reason="errors: too many", at=after(120), g
 
 
 def test_retry_begins_a_new_attempt_that_the_old_mark_does_not_stop():
-    one = act("Retry", at=200)
+    one = act("Retry", at=200, step=1)
     seen = snapshot(stable(), rolled_back(), route=route(v1=100, marks=(MARK,)), acts=(one,))
 
     plan = decide(seen, after(201))
@@ -284,7 +284,7 @@ def test_only_what_ended_without_a_promotion_is_retried():
 
 
 def test_nothing_is_retried_beside_a_rollout_that_is_under_way():
-    one = act("Retry", at=200)
+    one = act("Retry", at=200, step=1)
     third = version("v3", created=150, now=status(Phase.CANARY, step=0, step_started_at=after(160)), gates=PASS)
     seen = snapshot(stable(), rolled_back(), third, route=route(v1=95, v3=5, marks=(MARK,)), acts=(one,))
 
@@ -345,6 +345,25 @@ def test_an_act_on_something_else_than_what_is_there_now_is_refused(changed, why
     one = act("Advance", **changed)
 
     assert why in refused(rollout(one), one)
+
+
+@pytest.mark.parametrize("changed", [{"attempt": 2}, {"attempt": None}, {"step": 0}, {"step": None}])
+def test_a_retry_of_something_else_than_what_ended_is_refused(changed):
+    one = act("Retry", at=200, **{"step": 1, **changed})
+    ((name, then),) = changed.items()
+
+    said = refused(snapshot(stable(), rolled_back(), route=route(v1=100, marks=(MARK,)), acts=(one,)), one, at=201)
+
+    assert said.startswith(f"Stale: it was decided on {name} {then}, which is 1 now")
+
+
+@pytest.mark.parametrize("seen", ["sha256:other", None])
+def test_a_retry_under_other_settings_than_those_that_ended_is_refused(seen):
+    one = act("Retry", at=200, step=1, policyHash=seen)
+
+    said = refused(snapshot(stable(), rolled_back(), route=route(v1=100, marks=(MARK,)), acts=(one,)), one, at=201)
+
+    assert said.startswith(f"Stale: it was decided on policyHash {seen}, which is sha256:")
 
 
 def test_an_act_has_its_effect_once():
@@ -455,17 +474,17 @@ REFUSALS = {
     ),
     "retried while it goes": (
         snapshot(stable(), replace(ENDED, deleting=True), route=route(v1=100)),
-        act("Retry"),
+        act("Retry", step=None, policyHash=None),
         "it is being deleted",
     ),
     "retried beside another": (
         snapshot(stable(), ENDED, version("v3", created=20), route=route(v1=100)),
-        act("Retry"),
+        act("Retry", step=None, policyHash=None),
         "v3 is being rolled out",
     ),
     "retried when a newer one is proven": (
         snapshot(ENDED, stable("v3", created=20), route=route(v3=100)),
-        act("Retry"),
+        act("Retry", step=None, policyHash=None),
         "v3 is newer and proven: make a new version instead",
     ),
     "returned to what never served": (

@@ -78,7 +78,7 @@ class RolloutActionSpec(ApiModel):
     step: Annotated[int, Field(ge=0, le=20)] | None = None
     """The step that the person saw; none where the version had not come to one."""
     policy_hash: Annotated[str, Field(max_length=71)] | None = None
-    """The hash of the settings in force that the person saw."""
+    """The hash of the settings in force that the person saw; none where the version had not begun."""
 
 
 class RolloutActionStatus(ApiModel):

@@ -115,18 +115,21 @@ _DONE = {
 
 def _check_current(act: Act, version: Version) -> None:
     """Refuse what was decided on another attempt, step or settings than the present ones."""
-    status = version.status
+    status, spec = version.status, act.spec
     frozen = status.effective_rollout
+    bound = spec.action in _BOUND
     seen = (
-        ("attempt", act.spec.attempt, status.attempt or 1),
-        ("policyHash", act.spec.policy_hash, settings_hash(frozen) if frozen else None),
+        ("attempt", spec.attempt, status.attempt or 1, bound or spec.attempt is not None),
+        ("step", spec.step, status.step, bound),
+        ("policyHash", spec.policy_hash, settings_hash(frozen) if frozen else None, bound or bool(spec.policy_hash)),
     )
-    for name, then, is_now in seen:
-        if then is not None and then != is_now:
+    for name, then, is_now, counts in seen:
+        if counts and then != is_now:
             raise RefusedError(f"Stale: it was decided on {name} {then}, which is {is_now} now")
-    bound = act.spec.action in (Action.APPROVE, Action.ADVANCE, Action.PROMOTE)
-    if bound and act.spec.step != status.step:
-        raise RefusedError(f"Stale: it was decided on step {act.spec.step}, which is {status.step} now")
+
+
+_BOUND = frozenset({Action.APPROVE, Action.ADVANCE, Action.PROMOTE, Action.RETRY})
+"""Acts that give a version more traffic: they hold for what the person saw, and for nothing else."""
 
 
 def _candidate(about: _About) -> ModelVersionStatus:
