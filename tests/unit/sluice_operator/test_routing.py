@@ -257,11 +257,22 @@ def test_a_gateway_in_the_routes_own_namespace_need_not_say_so():
 def test_no_route_and_somebody_elses_route_are_told_apart():
     theirs = live(says(True))
     theirs["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "Helm"}
+    del theirs["metadata"]["annotations"]
 
     assert read_route(None) == Route()
     assert read_route(theirs) == Route(exists=True, foreign=True)
     del theirs["metadata"]["labels"]
     assert read_route(theirs).foreign
+
+
+def test_a_route_of_ours_is_known_without_its_label_by_what_we_wrote_into_it():
+    ours = live(says(True))
+    as_made = read_route(ours)
+    ours["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "Helm"}
+    assert read_route(ours) == as_made
+
+    del ours["metadata"]["annotations"][MARKS_ANNOTATION]
+    assert read_route(ours).foreign, "one of two alone is no proof"
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", '[{"uid": 1}]', "null"])

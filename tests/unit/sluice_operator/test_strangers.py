@@ -2,9 +2,10 @@
 
 import pytest
 from making import MODEL, NAMESPACE
-from world import SERVICES, VERSIONS, World
+from world import ROUTES, SERVICES, VERSIONS, World
 
 from sluice_operator.api.labels import MODEL_LABEL
+from sluice_operator.api.modelversion import Phase, Verdict
 
 OTHER = "mail"
 
@@ -62,3 +63,20 @@ def test_what_an_object_of_the_same_name_for_another_model_left_behind_is_swept(
 
     world.reconcile_until_idle()
     assert name not in world.services()
+
+
+@pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/managed-by": "Helm"}])
+def test_a_rollback_goes_through_although_somebody_changed_the_labels_of_the_route(world, labels):
+    world.apply_version("v2")
+    world.live_on(15)
+    assert world.weights() == {"v1": 50, "v2": 50}
+    before = world.api.kind(ROUTES)[(NAMESPACE, MODEL)]["metadata"]["labels"]
+
+    edit(world, ROUTES, MODEL, labels=labels)
+    world.verdicts["v2"] = Verdict.FAIL
+    world.reconcile_until_idle()
+
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert before.items() <= world.api.kind(ROUTES)[(NAMESPACE, MODEL)]["metadata"]["labels"].items()
+    world.live_on(5)
+    assert world.statuses()["v2"].phase is Phase.ROLLED_BACK

@@ -105,7 +105,7 @@ def read_route(route: Object | None) -> Route:
     """What a route says, and whether the Gateways have taken it."""
     if route is None:
         return Route()
-    if not MANAGED_BY.items() <= route["metadata"].get("labels", {}).items():
+    if not _is_ours(route["metadata"]):
         return Route(exists=True, foreign=True)
     addresses = _addresses(route)
     gateways = [(at.gateway_namespace, at.gateway) for at in addresses]
@@ -116,6 +116,12 @@ def read_route(route: Object | None) -> Route:
         marks=_marks(route),
         addresses=addresses,
     )
+
+
+def _is_ours(meta: Object) -> bool:
+    """Whether we made a route: by our label, or, where somebody has changed that, by what only we write into one."""
+    labelled = MANAGED_BY.items() <= meta.get("labels", {}).items()
+    return labelled or {MARKS_ANNOTATION, ADDRESSES_ANNOTATION} <= meta.get("annotations", {}).keys()
 
 
 def _weights(route: Object) -> dict[str, int]:
