@@ -178,6 +178,54 @@ def test_weight_waits_for_the_pods_that_can_carry_it():
     assert weights(decide(snapshot(stable(), grown, route=route(v1=95, v2=5)), after(121))) == {"v1": 50, "v2": 50}
 
 
+SLOWLY = {"steps": [{"weight": 50, "hold": "10s"}]}
+
+
+def waiting_for_two(now, **fields: Any) -> Version:
+    """A candidate that needs two pods for its step, and has one that answers; KServe waits for the other."""
+    said = now.model_copy(update={"capacity": 4, "effective_rollout": settings(SLOWLY)})
+    one = backend("v2", ready=False, available=1, problem="its pods are starting")
+    return candidate(SLOWLY, now=said, gates=PASS, **{"serving": one, **fields})
+
+
+def test_pods_that_the_first_step_waits_for_stay_asked_for_while_they_come():
+    """With fewer it would be ready again, and with more not: it would go round in circles."""
+    fresh = waiting_for_two(status(Phase.DEPLOYING, step_started_at=after(10)))
+    known = replace(fresh, backend=backend("v2", available=2))
+
+    comes = decide(snapshot(stable(), fresh, route=route(v1=100, v2=0)), after(20))
+    settles = decide(snapshot(stable(), carried_on(known, comes), route=route(v1=100, v2=0)), after(21))
+
+    assert comes.replicas["v2"] == settles.replicas["v2"] == 2
+    assert weights(comes) == weights(settles) == {"v1": 100, "v2": 0}
+
+
+def test_pods_of_a_step_stay_asked_for_when_all_are_lost():
+    lost = waiting_for_two(status(Phase.CANARY, step=0, step_started_at=after(100)), serving=backend("v2", ready=False))
+    paused = replace(lost, spec=lost.spec.model_copy(update={"paused": True}))
+
+    for seen in (lost, paused):
+        gone = decide(snapshot(stable(), seen, route=route(v1=50, v2=50)), after(101))
+        assert weights(gone) == {"v1": 100, "v2": 0}
+        assert gone.replicas["v2"] == 2
+        back = carried_on(seen, gone, backend=backend("v2", available=2))
+        assert decide(snapshot(stable(), back, route=route(v1=100, v2=0)), after(102)).replicas["v2"] == 2
+
+
+@pytest.mark.parametrize(
+    "keeps",
+    [{"preflight": None}, {"spec": {"paused": True}}, {"rollout": BLUE_GREEN}],
+    ids=["preflight", "a pause", "approvals"],
+)
+def test_they_are_not_asked_for_while_something_else_keeps_it_from_its_first_traffic(keeps):
+    rollout = keeps.get("rollout", SLOWLY)
+    fresh = candidate(rollout, now=status(Phase.DEPLOYING, capacity=4), ready=False)
+    fresh = replace(fresh, spec=fresh.spec.model_copy(update=keeps.get("spec", {})))
+    fresh = replace(fresh, preflight=keeps.get("preflight", fresh.preflight))
+
+    assert "v2" not in decide(snapshot(stable(), fresh, route=route(v1=100)), after(20)).replicas
+
+
 def test_what_stable_runs_when_an_attempt_begins_is_kept_until_it_is_over():
     runs = stable(serving=backend("v1", available=3))
     begun = decide(snapshot(runs, version("v2", created=10, ready=False), route=route(v1=100)), after(11))

@@ -98,10 +98,15 @@ def stay(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 
     )
 
 
-def wait(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 0) -> Move:
+def wait(s: Situation, message: str, *, phase: Phase | None = None) -> Move:
     """Without traffic, but known to the Gateway."""
     return Move(
-        phase=phase or s.before_traffic, message=message, listed=True, step=s.step, ready_by=s.ready_by, pods=pods
+        phase=phase or s.before_traffic,
+        message=message,
+        listed=True,
+        step=s.step,
+        ready_by=s.ready_by,
+        pods=s.pods_to_begin,
     )
 
 
@@ -133,5 +138,5 @@ def not_up_to(s: Situation, weight: int) -> Move | None:
         message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
     if s.on_traffic:
         return stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
-    waits = wait(s, message, pods=pods)
+    waits = wait(s, message)
     return waits.but(step_started_at=s.candidate.status.step_started_at)

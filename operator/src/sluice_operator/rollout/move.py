@@ -7,6 +7,7 @@ from typing import Any
 
 from ..api.modelversion import Decision, Phase
 from ..api.settings import EffectiveRollout, Strategy
+from .approvals import outstanding
 from .preflight import passed
 from .snapshot import ON_TRAFFIC, Mark, Route, Version
 
@@ -134,6 +135,16 @@ class Situation:
             share = self.weight_at(step)
             return f"probation with {'all requests' if share == 100 else f'{share} % of the requests'}"
         return f"step {step + 1} of {len(self.settings.steps)} at {self.weight_at(step)} %"
+
+    @property
+    def pods_to_begin(self) -> int:
+        """Pods for the step that it is to begin with, from when nothing but readiness keeps it from that.
+
+        They stay asked for while they come: KServe calls a version that waits for more pods not ready.
+        """
+        agreed = not outstanding(self.settings, None, self.candidate.status.approvals)
+        free = self.passed_preflight and agreed and self.paused_by is None
+        return self.pods_for(self.weight_at(self.step or 0)) if free or self.has_had_traffic else 0
 
     def pods_for(self, weight: int) -> int:
         """Pods that a weight needs, measured by what stable ran when the attempt began."""

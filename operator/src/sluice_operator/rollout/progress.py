@@ -93,6 +93,7 @@ def _not_ready(s: Situation) -> Move | None:
         step=s.step,
         next_at=deadline,
         ready_by=deadline,
+        pods=s.pods_to_begin,
     )
 
 
@@ -102,7 +103,8 @@ def _not_ready(s: Situation) -> Move | None:
 def _paused_before_traffic(s: Situation) -> Move | None:
     if s.on_traffic or s.paused_by is None:
         return None
-    return Move(phase=Phase.PAUSED, message=f"Paused before its first traffic by {s.paused_by}", step=s.step)
+    message = f"Paused before its first traffic by {s.paused_by}"
+    return Move(phase=Phase.PAUSED, message=message, step=s.step, pods=s.pods_to_begin)
 
 
 def _in_preflight(s: Situation) -> Move | None:
