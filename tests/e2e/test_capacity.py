@@ -33,6 +33,8 @@ async def test_a_share_waits_for_its_pods_and_stable_keeps_its_own(model: Model)
     for share in SHARES:
         needed = -(-share * RUNS // 100)
         assert had[needed - 1] <= _first_at(model, "2.0.0", share), f"{share} % without {needed} pods"
+    had_weights = _weights(model, "2.0.0")
+    assert had_weights == sorted(had_weights), "it lost traffic while KServe waited for its next pod"
     assert failed(traffic.answers) == []
 
 
@@ -54,6 +56,12 @@ async def _bounds(model: Model, version: str) -> tuple[int, int]:
 def _ready_at(pod: dict) -> float | None:
     since = ready_since(pod)
     return datetime.fromisoformat(since).timestamp() if since is not None else None
+
+
+def _weights(model: Model, version: str) -> list[int]:
+    """What the route was seen to give a version, from first to last."""
+    service = next(name for name, of in model.observer.services.items() if of == version)
+    return [route.weights.get(service, 0) for route in model.observer.routes]
 
 
 def _first_at(model: Model, version: str, share: int) -> float:
