@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from fake_cluster import FakeApiServer, FakeCopy, finish
+from world import World
 
-from sluice_operator.controller.act_outcomes import end_strays
+from sluice_operator.api.action import Outcome, RolloutActionStatus
+from sluice_operator.controller.act_outcomes import end_strays, tell
 from sluice_operator.controller.resources import model_of_version, version_of_act
+from sluice_operator.kube.errors import InvalidError
 from sluice_operator.rollout.acts import EXPIRES
 
 ACTS, VERSIONS = "rolloutactions", "modelversions"
@@ -57,3 +60,31 @@ def test_an_act_whose_version_may_still_come_or_that_has_an_outcome_is_left_alon
         "over": ("Refused", "no"),
     }
     assert scene.api.writes == []
+
+
+def test_an_act_that_cannot_be_read_is_refused_once_with_the_field():
+    world = World()
+    world.apply_version("v1")
+    world.live_on(60)
+    name = world.act("Pause", "v1")
+    one = world.api.kind(ACTS)[("default", name)]
+    world.api.put(ACTS, {**one, "spec": {**one["spec"], "reason": "x" * 10_000}})
+
+    world.live_on(10)
+
+    said = world.api.kind(ACTS)[("default", name)]["status"]
+    assert said["outcome"] == "Refused"
+    assert said["message"] == "InvalidSpec: spec.reason: String should have at most 512 characters"
+    writes = len(world.api.writes)
+    world.live_on(60)
+    assert len(world.api.writes) == writes
+
+
+def test_an_act_of_which_nothing_can_be_said_holds_nothing_up():
+    class Api(FakeApiServer):
+        async def apply(self, *_args, **_fields):
+            raise InvalidError(422, "the object is invalid")
+
+    said = RolloutActionStatus(outcome=Outcome.REFUSED, message="no", at=NOW)
+
+    finish(tell(Api(), namespace="default", name="one", said=said))

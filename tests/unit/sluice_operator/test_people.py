@@ -6,6 +6,7 @@ from fake_cluster import FakeCopy
 
 from sluice_operator.controller.people import acts_on, read_policy
 from sluice_operator.controller.resources import version_of_act
+from sluice_operator.rollout.snapshot import Act, InvalidAct
 
 
 def policy(name: str, *, minute: int = 0, **spec: Any) -> dict[str, Any]:
@@ -62,4 +63,15 @@ def test_acts_come_oldest_first_and_only_those_of_which_nothing_came():
     ]
     copy.follow({(obj["metadata"]["namespace"], obj["metadata"]["name"]): obj for obj in acts})
 
-    assert [found.name for found in acts_on(["v1", "v2"], copy, namespace="default")] == ["a", "b"]
+    found = list(acts_on(["v1", "v2"], copy, namespace="default"))
+
+    assert [act.name for act in found if isinstance(act, Act)] == ["a", "b"]
+    (invalid,) = (act for act in found if isinstance(act, InvalidAct))
+    assert (invalid.name, invalid.problem) == ("rubbish", "spec.uid: Field required")
+
+
+def test_of_many_acts_that_cannot_be_read_some_are_looked_at_at_once():
+    copy = FakeCopy(version_of_act)
+    copy.follow({("default", str(n)): {**act(str(n)), "spec": {"modelVersion": "v2"}} for n in range(100)})
+
+    assert len(list(acts_on(["v2"], copy, namespace="default"))) == 20

@@ -4,14 +4,13 @@ An act on a version that is there is decided with its model. One on a version th
 ends when it is too old to mean anything.
 """
 
-import contextlib
 import logging
 from datetime import datetime
 
 from ..api import action
 from ..api.action import Outcome, RolloutActionStatus
 from ..api.base import API_VERSION
-from ..kube.errors import NotFoundError
+from ..kube.errors import InvalidError, NotFoundError
 from ..kube.gateway import Gateway
 from ..kube.reflector import Reflector
 from ..rollout.acts import EXPIRES
@@ -21,16 +20,21 @@ log = logging.getLogger(__name__)
 
 
 async def tell(gateway: Gateway, *, namespace: str, name: str, said: RolloutActionStatus) -> None:
-    """Write what came of an act, unless the act is gone."""
+    """Write what came of an act, unless the act is gone, or its API server refuses even that of one it cannot read."""
     written = {
         "apiVersion": API_VERSION,
         "kind": action.KIND,
         "metadata": {"name": name, "namespace": namespace},
         "status": said.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    with contextlib.suppress(NotFoundError):
-        await gateway.apply(ROLLOUT_ACTIONS, written, sub="status")
     extra = {"namespace": namespace, "act": name, "outcome": str(said.outcome)}
+    try:
+        await gateway.apply(ROLLOUT_ACTIONS, written, sub="status")
+    except NotFoundError:
+        pass
+    except InvalidError as error:
+        log.warning("act: %s: %s", said.message, error, extra=extra)
+        return
     log.info("act: %s", said.message, extra=extra)
 
 

@@ -14,7 +14,7 @@ from ..kube.reflector import Key, key_of
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
 from ..rollout.settings import merge
-from ..rollout.snapshot import ON_TRAFFIC, Invalid, PreflightResult, Snapshot, Version
+from ..rollout.snapshot import ON_TRAFFIC, Act, Invalid, InvalidAct, PreflightResult, Snapshot, Version
 from ..routing.addresses import Gateway as RouteGateway
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
@@ -83,6 +83,7 @@ def observe(
         reached = find_address(key, policy, route, gateway=installation.gateway, claims=copies.claims)
     else:
         copies.claims.claim(key, None)
+    acts = list(acts_on(sorted(names), copies.acts, namespace=namespace))
     return Snapshot(
         namespace=namespace,
         model=model,
@@ -90,7 +91,8 @@ def observe(
         invalid=tuple(invalid),
         route=route,
         policy=policy,
-        acts=tuple(acts_on(sorted(names), copies.acts, namespace=namespace)),
+        acts=tuple(act for act in acts if isinstance(act, Act)),
+        invalid_acts=tuple(act for act in acts if isinstance(act, InvalidAct)),
         acts_admitted=installation.acts_admitted,
         orphans=_orphans(key, copies, backends={v.name: v.backend.name for v in versions}),
         default_runtime=installation.default_runtime,

@@ -9,7 +9,9 @@ from ..api.action import RolloutActionSpec
 from ..api.policy import RolloutPolicySpec
 from ..kube.gateway import Object
 from ..kube.reflector import Reflector
-from ..rollout.snapshot import Act, Policy
+from ..rollout.snapshot import Act, InvalidAct, Policy
+
+_INVALID_AT_ONCE = 20
 
 
 def read_policy(objects: Iterable[Object], *, model: str) -> Policy | None:
@@ -25,17 +27,23 @@ def read_policy(objects: Iterable[Object], *, model: str) -> Policy | None:
     return None
 
 
-def acts_on(versions: Iterable[str], copy: Reflector, *, namespace: str) -> Iterator[Act]:
-    """The acts on some versions of which nothing has come yet, oldest first."""
+def acts_on(versions: Iterable[str], copy: Reflector, *, namespace: str) -> Iterator[Act | InvalidAct]:
+    """The acts on some versions of which nothing has come yet, oldest first; few at once of those that say nothing."""
     pending = [
         obj for name in versions for obj in copy.indexed((namespace, name)) if not obj.get("status", {}).get("outcome")
     ]
+    invalid = 0
     for obj in sorted(pending, key=_age):
+        meta = obj["metadata"]
         try:
             spec = RolloutActionSpec.model_validate(obj["spec"])
-        except ValidationError:
+        except ValidationError as error:
+            invalid += 1
+            if invalid <= _INVALID_AT_ONCE:
+                first = error.errors()[0]
+                field = ".".join(str(part) for part in first["loc"])
+                yield InvalidAct(name=meta["name"], problem=f"spec.{field}: {first['msg']}")
             continue
-        meta = obj["metadata"]
         yield Act(name=meta["name"], uid=meta["uid"], created_at=_age(obj)[0], spec=spec)
 
 

@@ -53,7 +53,10 @@ class _About:
 
 def consider(snapshot: Snapshot, now: datetime) -> Considered:
     """Let all acts have their effect, the oldest first."""
-    outcomes: dict[str, RolloutActionStatus] = {}
+    outcomes = {
+        act.name: RolloutActionStatus(outcome=Outcome.REFUSED, message=f"InvalidSpec: {act.problem}"[:512], at=now)
+        for act in snapshot.invalid_acts
+    }
     for act in snapshot.acts:
         snapshot, outcomes[act.name] = _consider(snapshot, act, now)
     return Considered(snapshot, outcomes)

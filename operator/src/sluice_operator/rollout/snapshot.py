@@ -156,6 +156,14 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class InvalidAct:
+    """An act that cannot be read."""
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The policy that applies to the model."""
 
@@ -177,6 +185,7 @@ class Snapshot:
     policy: Policy | None = None
     acts: tuple[Act, ...] = ()
     """Oldest first."""
+    invalid_acts: tuple[InvalidAct, ...] = ()
     acts_admitted: bool = True
     """Whether admission checks that an act is made by the person that it names."""
     orphans: tuple[str, ...] = ()
