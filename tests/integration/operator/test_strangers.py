@@ -34,6 +34,8 @@ async def comes_back(stage: Stage, look: Callable[[], Object], change: Object, *
         {"spec": {"predictor": {"minReplicas": 7, "hostNetwork": True, "model": {"image": "another"}}}},
         {"metadata": {"annotations": {STOP: "true"}}},
         {"metadata": {"labels": {"networking.kserve.io/visibility": None}}},
+        {"metadata": {"labels": {"sluice.dev/model": "another"}}},
+        {"metadata": {"labels": {"sluice.dev/model": None}}},
     ],
 )
 async def test_an_inference_service_that_somebody_edits_is_put_right(stage: Stage, change: Object) -> None:
@@ -42,13 +44,18 @@ async def test_an_inference_service_that_somebody_edits_is_put_right(stage: Stag
 
     await comes_back(stage, lambda: stage.observer.services()[name], change, of=INFERENCE_SERVICES, name=name)
 
-    if "networking.kserve.io/visibility" not in change.get("metadata", {}).get("labels", {}):
+    if "labels" not in change.get("metadata", {}):
         event = await stage.until_event("sms-1.0.0", "EditReverted")
         assert event["type"] == "Warning"
 
 
 @pytest.mark.parametrize(
-    "change", [{"spec": {"hostnames": ["else.where"]}}, {"metadata": {"annotations": {"sluice.dev/taken-back": "[ ]"}}}]
+    "change",
+    [
+        {"spec": {"hostnames": ["else.where"]}},
+        {"metadata": {"annotations": {"sluice.dev/taken-back": "[ ]"}}},
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "Helm", "sluice.dev/model": None}}},
+    ],
 )
 async def test_a_route_that_somebody_edits_is_written_anew(stage: Stage, change: Object) -> None:
     await stage.serves("sms", "1.0.0")

@@ -121,7 +121,7 @@ def read_route(route: Object | None) -> Route:
 def _is_ours(meta: Object) -> bool:
     """Whether we made a route: by our label, or, where somebody has changed that, by what only we write into one."""
     labelled = MANAGED_BY.items() <= meta.get("labels", {}).items()
-    return labelled or {MARKS_ANNOTATION, ADDRESSES_ANNOTATION} <= meta.get("annotations", {}).keys()
+    return labelled or {MARKS_ANNOTATION, ADDRESSES_ANNOTATION}.issubset(meta.get("annotations", {}))
 
 
 def _weights(route: Object) -> dict[str, int]:
