@@ -1,5 +1,6 @@
 """Several versions of one model: which is stable, which is the candidate, and what becomes of the others."""
 
+import pytest
 from making import FAIL, PASS, after, backend, route, snapshot, stable, status, version, weights
 
 from sluice_operator.api.modelversion import ModelVersionStatus, Phase
@@ -227,6 +228,22 @@ def test_delete_now_takes_the_route_away_although_others_exist():
 
     assert plan.remove_route
     assert plan.release == ()
+
+
+@pytest.mark.parametrize("begun", [{"step": 1, "step_started_at": after(100)}, {"capacity": 3}])
+def test_a_candidate_does_not_get_all_requests_because_stable_was_deleted_now(begun):
+    """It is not served from then on, as the person who deleted stable has accepted, until somebody wants it."""
+    phase = Phase.CANARY if "step" in begun else Phase.DEPLOYING
+    alone = version("v2", created=10, now=status(phase, **begun), gates=PASS)
+
+    plan = decide(snapshot(alone, route=Route()), after(103))
+
+    said = plan.statuses["v2"]
+    assert (plan.route, plan.run) == (None, ("v2",))
+    assert (said.phase, said.promoted_at, said.decision.action) == (Phase.FAILED, None, "Fail")
+    assert "Retry" in said.message
+    after_that = decide(snapshot(version("v2", created=10, now=said), route=Route()), after(104))
+    assert (after_that.route, after_that.statuses["v2"].phase) == (None, Phase.FAILED)
 
 
 def test_what_is_left_of_a_model_without_versions_goes_unless_it_still_serves():

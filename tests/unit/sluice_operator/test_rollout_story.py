@@ -90,6 +90,25 @@ def test_a_deleted_stable_serves_until_the_next_version_is_promoted():
     assert world.running() == {"v2"}
 
 
+def test_when_stable_is_deleted_now_its_candidate_is_served_only_when_somebody_says_so():
+    world = served()
+    world.apply_version("v2")
+    world.live_on(15)
+    assert world.weights() == {"v1": 50, "v2": 50}
+
+    world.delete_version("v1", now=True)
+    world.live_on(100)
+
+    assert list(world.statuses()) == ["v2"]
+    assert world.statuses()["v2"].phase is Phase.FAILED
+    assert (world.weights(), world.running()) == ({}, set())
+
+    world.act("Retry", "v2")
+    world.live_on(10)
+    assert world.statuses()["v2"].phase is Phase.STABLE
+    assert world.weights() == {"v2": 100}
+
+
 def test_nothing_is_refused_on_the_way_to_a_promotion():
     """A write that is known to be refused costs a retry, and shows as an error."""
     world = served()

@@ -75,6 +75,21 @@ def _route_taken(s: Situation) -> Move | None:
     )
 
 
+def _stable_gone(s: Situation) -> Move | None:
+    """It gains nothing by a deletion: rolled out beside a stable that is gone, it does not get what that one got."""
+    status = s.candidate.status
+    begun_beside_stable = status.step is not None or status.capacity is not None
+    if s.stable is not None or s.held or not begun_beside_stable:
+        return None
+    reason = "the version that served was taken away during this rollout: the model is served again by a Retry"
+    return Move(
+        phase=Phase.FAILED,
+        message=f"Failed: {reason}",
+        step=s.step,
+        decision=Decision(action="Fail", reason=reason, at=s.now),
+    )
+
+
 def _not_ready(s: Situation) -> Move | None:
     if s.candidate.backend.ready or s.keeps_traffic:
         return None
@@ -225,6 +240,7 @@ _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _gate_failed,
     _preflight_failed,
     _route_taken,
+    _stable_gone,
     _not_ready,
     _paused_before_traffic,
     _in_preflight,
