@@ -240,6 +240,36 @@ def test_what_stable_runs_when_an_attempt_begins_is_kept_until_it_is_over():
     assert decide(snapshot(fewer, over, route=route(v1=100)), after(13)).replicas == {}
 
 
+def test_a_stable_that_is_down_when_an_attempt_begins_is_measured_by_what_it_is_to_run():
+    down = stable(serving=backend("v1", ready=False, available=0, desired=3))
+
+    begun = decide(snapshot(down, version("v2", created=10, ready=False), route=route(v1=100)), after(11))
+
+    assert begun.statuses["v2"].capacity == 3
+    assert begun.replicas["v1"] == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "serving", "capacity"),
+    [
+        (None, {"available": 3, "desired": 3}, 3),
+        (0, {"available": 3, "desired": 3}, 3),
+        (1, {"available": 2, "desired": 3}, 3),
+        (3, {"available": 1, "desired": 1}, 3),
+        (1, {"available": 4, "desired": 4}, 3),
+        (None, {"ready": False, "available": 0, "desired": 0}, None),
+    ],
+    ids=["unknown", "none", "it grows", "it shrinks", "a pod is being replaced", "still unknown"],
+)
+def test_the_most_that_stable_is_seen_to_run_in_an_attempt_counts(before, serving, capacity):
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=before)
+    seen = snapshot(
+        stable(serving=backend("v1", **serving)), version("v2", created=10, now=now), route=route(v1=95, v2=5)
+    )
+
+    assert decide(seen, after(101)).statuses["v2"].capacity == capacity
+
+
 def test_nobody_is_asked_for_more_pods_than_his_maximum():
     rollout = {"steps": [{"weight": 50, "hold": "10s"}]}
     now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=9, effective_rollout=settings(rollout))

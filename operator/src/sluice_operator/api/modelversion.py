@@ -326,7 +326,7 @@ class ModelVersionStatus(ApiModel):
     preflight: PreflightStatus | None = None
     """What came of asking the version alone, in this attempt."""
     capacity: Annotated[int, Field(ge=0)] | None = None
-    """Pods that stable ran when the attempt started: what the candidate is measured against."""
+    """Pods that stable ran, or was to run, at most in this attempt: what the candidate is measured against."""
     restoring: bool = False
     """Whether the version was proven before and is on its way back to all traffic."""
     paused: Paused | None = None

@@ -1,4 +1,8 @@
-"""Capacity before traffic: what stable ran when an attempt began is kept, and is what the candidate is measured by."""
+"""Capacity before traffic: what stable is to run is kept for a rollout, and is what the candidate is measured by.
+
+The most that was seen in an attempt counts. A stable that was down or short when it began is measured by what it was
+asked for, and one that its autoscaler lets grow is not given back to with fewer pods than it needs.
+"""
 
 from collections.abc import Mapping
 
@@ -9,12 +13,18 @@ from .snapshot import Snapshot, Version
 
 
 def capacity(version: Version, snapshot: Snapshot) -> int | None:
-    """Pods that the one with most of the traffic ran when a version's attempt began; None where nobody had any."""
-    if version.status.capacity is not None:
-        return version.status.capacity
+    """Pods that all traffic needs, as far as was seen in a version's attempt; None where nobody else has had any.
+
+    It is the one with most of the traffic who is measured, by the pods it has or by those it is to have.
+    """
+    before = version.status.capacity or 0
     others = [v for v in snapshot.versions if v is not version and snapshot.route.weight(v) > 0]
     most = max(others, key=snapshot.route.weight, default=None)
-    return most.backend.available if most is not None else None
+    if most is None:
+        return before or None
+    # A pod more than it may have is one that is being replaced.
+    seen = min(max(most.backend.available, most.backend.desired), most.spec.predictor.max_replicas)
+    return max(before, seen) or None
 
 
 def replicas(roles: Roles, moves: Mapping[str, Move], statuses: Mapping[str, ModelVersionStatus]) -> dict[str, int]:
