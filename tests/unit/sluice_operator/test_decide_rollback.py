@@ -8,6 +8,7 @@ from making import FAIL, NO_DATA, PASS, after, backend, route, snapshot, stable,
 from sluice_operator.api.modelversion import Decision, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.snapshot import Mark
+from sluice_operator.rollout.transitions import stalled_by, transition
 
 MARK = Mark(uid="uid-v2", attempt=1, reason="errors: too many", at=after(150), gate="errors")
 
@@ -143,6 +144,20 @@ def test_traffic_is_not_taken_from_a_candidate_that_runs_to_a_stable_that_does_n
     assert said.message.startswith("StableUnavailable")
     assert {c.reason for c in said.conditions} == {"StableUnavailable"}
     assert plan.route.marks == ()
+
+
+def test_that_stable_cannot_take_over_is_told_once_as_a_warning_and_stalls_the_rollout():
+    seen = snapshot(stable(ready=False), canary(), route=route(v1=50, v2=50))
+    said = decide(seen, after(101)).statuses["v2"]
+
+    told = transition(canary().status, said)
+
+    assert told is not None
+    assert (told.kind, told.reason) == ("Warning", "StableUnavailable")
+    assert "gate errors fails" in told.note
+    assert stalled_by(said) == "StableUnavailable"
+    again = decide(snapshot(stable(ready=False), replace(canary(), status=said), route=seen.route), after(103))
+    assert transition(said, again.statuses["v2"]) is None
 
 
 def test_once_stable_is_back_the_rollback_is_made_good():

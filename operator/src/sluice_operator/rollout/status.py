@@ -178,8 +178,7 @@ def _transitions(
     ]
 
 
-_BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken")
-_NAMED_REASONS = (*BLOCKED, "Duplicate", "StableUnavailable")
+_NAMED_REASONS = (*BLOCKED, "Duplicate")
 
 
 def _message(version: Version, move: Move, *, ready: bool) -> str:
