@@ -1,7 +1,10 @@
 """A candidate gets more traffic step by step, on evidence alone, and all of it for good only at the very end."""
 
+from dataclasses import replace
+
 import pytest
 from making import (
+    FAIL,
     NO_DATA,
     PASS,
     UNAVAILABLE,
@@ -16,6 +19,7 @@ from making import (
 
 from sluice_operator.api.modelversion import Phase
 from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.transitions import transition
 
 
 def canary(step, *, started=100.0, gates=PASS, phase=Phase.CANARY, name="v2", **fields):
@@ -245,3 +249,40 @@ def test_the_settings_are_frozen_when_the_attempt_starts():
 
     assert plan.statuses["v2"].effective_rollout == loose, "what the status froze counts, not the spec"
     assert weights(plan) == {"v1": 50, "v2": 50}
+
+
+# A gate that cannot be answered
+
+
+@pytest.mark.parametrize("seconds", [101, 120, 90_000], ids=["at once", "held", "held too long"])
+def test_a_gate_that_asks_for_what_is_not_counted_stalls_the_rollout_where_it_is(seconds):
+    slow = replace(UNAVAILABLE[0], name="slow", message="300ms is not an edge", answerable=False)
+    seen = snapshot(stable(), canary(0, gates=(*PASS, slow)), route=route(v1=95, v2=5))
+
+    plan = decide(seen, after(seconds))
+
+    said = plan.statuses["v2"]
+    assert weights(plan) == {"v1": 95, "v2": 5}
+    assert (said.phase, said.message) == (Phase.CANARY, "GateUnanswerable: slow: 300ms is not an edge")
+    assert {c.type: (c.status, c.reason) for c in said.conditions} == {
+        "Ready": ("False", "GateUnanswerable"),
+        "Stalled": ("True", "GateUnanswerable"),
+    }
+    told = transition(canary(0).status, said)
+    assert told is not None
+    assert (told.kind, told.reason) == ("Warning", "GateUnanswerable")
+
+
+def test_a_gate_that_fails_takes_traffic_back_whatever_another_cannot_answer():
+    slow = replace(UNAVAILABLE[0], name="slow", answerable=False)
+    seen = snapshot(stable(), canary(0, gates=(slow, *FAIL)), route=route(v1=95, v2=5))
+
+    assert weights(decide(seen, after(101))) == {"v1": 100, "v2": 0}
+
+
+def test_a_histogram_that_has_not_been_seen_yet_is_waited_for():
+    seen = snapshot(stable(), canary(0, gates=(*PASS, *NO_DATA)), route=route(v1=95, v2=5))
+
+    conditions = decide(seen, after(120)).statuses["v2"].conditions
+
+    assert "Reconciling" in {c.type for c in conditions}

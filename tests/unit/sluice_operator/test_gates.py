@@ -220,6 +220,7 @@ def test_a_latency_that_is_no_edge_is_refused_and_the_edges_are_named():
 
     assert said.verdict is Verdict.UNAVAILABLE
     assert said.message == "300ms is not an edge of the histogram, whose edges are 0.25s, 0.5s, 1s"
+    assert not said.answerable, "no wait brings such an edge"
 
 
 def test_without_a_histogram_there_is_no_data_yet():

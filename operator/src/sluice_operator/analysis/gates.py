@@ -7,7 +7,7 @@ Passing also asks for enough requests since the step began, so that no step is p
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..api.base import format_duration
 from ..api.gates import Gate, Limit, Metric
@@ -42,6 +42,8 @@ class GateResult:
     """Requests within the window."""
     breached_at: float | None = None
     """When the last scrape that made the gate fail was taken, in Unix seconds."""
+    answerable: bool = True
+    """Whether waiting may bring an answer; not where the version does not count what is asked for."""
 
 
 def judge(
@@ -68,8 +70,10 @@ def judge(
     if history is None:
         edges = ", ".join(f"{edge:g}s" for edge in sorted(evidence.slower))
         wanted = format_duration(gate.slower_than) if gate.slower_than else "nothing"
-        reason = f"{wanted} is not an edge of the histogram, whose edges are {edges}" if edges else "no scrape yet"
-        return _without(gate, Verdict.UNAVAILABLE if edges else Verdict.NO_DATA, reason)
+        if not edges:
+            return _without(gate, Verdict.NO_DATA, "no scrape yet")
+        reason = f"{wanted} is not an edge of the histogram, whose edges are {edges}"
+        return replace(_without(gate, Verdict.UNAVAILABLE, reason), answerable=False)
     began = attempt_started_at if attempt_started_at is not None and attempt_started_at <= now else -math.inf
     return _judge_limit(gate, rounds(history, after=began), step_started_at=step_started_at, now=now)
 

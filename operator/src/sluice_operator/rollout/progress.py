@@ -203,6 +203,14 @@ def _ordered_forward(s: Situation) -> Move | None:
     return not_up_to(s, s.weight_at(target)) or go_to(s, target, why="a person's act")
 
 
+def _unanswerable(s: Situation) -> Move | None:
+    """A gate asks for what the version does not count: people are told at once, not when the step has been held."""
+    mute = next((gate for gate in s.candidate.gates if not gate.answerable), None)
+    if mute is None or s.settings.strategy is Strategy.REPLACE:
+        return None
+    return stay(s, f"GateUnanswerable: {mute.name}: {mute.message}"[:1024])
+
+
 def _holds(s: Situation) -> Move | None:
     """Replace asks neither time nor gates."""
     step = s.step or 0
@@ -252,6 +260,7 @@ _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _weight_not_taken,
     _paused,
     _ordered_forward,
+    _unanswerable,
     _holds,
     _gates_wait,
     _agreed,

@@ -35,7 +35,7 @@ _TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
 }
 
 
-BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken", "StableUnavailable")
+BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken", "StableUnavailable", "GateUnanswerable")
 """Reasons for which a version goes no further until somebody puts something right that is not in its spec."""
 
 
