@@ -1,5 +1,7 @@
 """Several versions of one model: which is stable, which is the candidate, and what becomes of the others."""
 
+from dataclasses import replace
+
 import pytest
 from making import FAIL, PASS, after, backend, route, snapshot, stable, status, version, weights
 
@@ -239,7 +241,7 @@ def test_a_candidate_does_not_get_all_requests_because_stable_was_deleted_now(be
     plan = decide(snapshot(alone, route=Route()), after(103))
 
     said = plan.statuses["v2"]
-    assert (plan.route, plan.run) == (None, ("v2",))
+    assert (plan.route, plan.run) == (None, ())
     assert (said.phase, said.promoted_at, said.decision.action) == (Phase.FAILED, None, "Fail")
     assert "Retry" in said.message
     after_that = decide(snapshot(version("v2", created=10, now=said), route=Route()), after(104))
@@ -352,3 +354,65 @@ def test_a_mark_against_a_version_that_is_gone_is_forgotten():
     old = Mark(uid="uid-gone", attempt=1, reason="errors", at=after(1), gate="errors")
 
     assert decide(snapshot(stable(), route=route(v1=100, marks=(old,))), after(100)).route.marks == ()
+
+
+# Objects that cannot be read, and are deleted
+
+
+def going(name="v1", *, ended=None, **fields):
+    seen = unreadable(name)
+    said = seen.status.model_copy(update={"traffic_ended_at": ended})
+    return replace(seen, status=said, deleting=True, finalizer=True, backends=(f"{name}-be",), **fields)
+
+
+def test_when_all_that_is_left_is_deleted_and_cannot_be_read_the_route_goes_first():
+    first = decide(snapshot(invalid=(going(),), route=route(v1=100)), after(100))
+    assert (first.remove_route, first.release) == (True, ())
+
+    assert decide(snapshot(invalid=(going(),), route=Route()), after(101)).release == ("v1",)
+
+
+def test_what_cannot_be_read_may_go_when_its_last_requests_have_drained():
+    def plan(at, invalid, **weights):
+        return decide(snapshot(stable("v2", created=10), invalid=(invalid,), route=route(**weights)), after(at))
+
+    assert plan(100, going(), v1=0, v2=100).wake_at == after(160)
+    said = plan(100, going(), v1=0, v2=100).statuses["v1"].traffic_ended_at
+    assert said == after(100)
+    assert plan(159, going(ended=said), v2=100).release == ()
+    assert plan(160, going(ended=said), v2=100).release == ("v1",)
+    assert plan(160, going(ended=said), v1=5, v2=95).release == ()
+    assert plan(160, replace(going(ended=said), deleting=False), v2=100).release == ()
+
+
+def test_what_cannot_be_read_serves_until_the_candidate_is_promoted():
+    seen = snapshot(canary(), invalid=(going(ended=after(1)),), route=route(v1=50, v2=50))
+
+    plan = decide(seen, after(101))
+
+    assert weights(plan) == {"v1": 50, "v2": 50}
+    assert (plan.release, plan.remove_route) == ((), False)
+
+
+def test_the_version_proven_before_returns_when_what_serves_is_deleted_and_cannot_be_read():
+    before = version("v0", created=-10, now=status(Phase.SUPERSEDED, promoted_at=after(-5)))
+    seen = snapshot(before, invalid=(going(),), route=route(v1=100))
+
+    plan = decide(seen, after(100))
+
+    assert plan.statuses["v0"].restoring
+    assert weights(plan) == {"v0": 0, "v1": 100}
+
+
+def test_delete_now_of_what_cannot_be_read_takes_the_route_away_although_others_exist():
+    seen = snapshot(canary(), invalid=(going(delete_now=True),), route=route(v1=50, v2=50))
+
+    assert decide(seen, after(101)).remove_route
+
+
+def test_what_cannot_be_read_is_waited_for_while_another_that_cannot_be_is_kept():
+    kept = replace(going("v2"), deleting=False)
+
+    plan = decide(snapshot(invalid=(going(ended=after(1)), kept), route=route(v1=0, v2=100)), after(100))
+
+    assert (plan.release, plan.remove_route) == (("v1",), False)

@@ -1,6 +1,7 @@
 """Whole rollouts, from `kubectl apply` to the end, through the operator's own reconciler."""
 
-from world import World
+import pytest
+from world import SERVICES, World
 
 from sluice_operator.api.modelversion import Phase, Verdict
 
@@ -75,6 +76,43 @@ def test_deleting_the_only_version_leaves_nothing_behind():
     world.live_on(10)
 
     assert {plural: objects for plural, objects in world.api.kinds.items() if plural != "pods" and objects} == {}
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("unreadable", [{"v1"}, {"v2"}, {"v1", "v2", "v3"}])
+def test_versions_that_are_deleted_together_are_gone_also_those_that_cannot_be_read(everything, unreadable):
+    """So is a namespace, whose deletion takes routes and InferenceServices along."""
+    world = served()
+    world.apply_version("v2")
+    world.live_on(200)
+    world.apply_version("v3")
+    world.live_on(15)
+    assert world.weights() == {"v2": 50, "v3": 50}
+
+    for name in unreadable:
+        world.spoil(name)
+    world.live_on(1)
+    for name in list(world.statuses()):
+        world.delete_version(name)
+    if everything:
+        world.delete_route()
+        world.api.kind(SERVICES).clear()
+    world.live_on(100)
+
+    assert {plural: objects for plural, objects in world.api.kinds.items() if plural != "pods" and objects} == {}
+
+
+def test_what_serves_and_cannot_be_read_any_more_is_gone_when_its_successor_is_promoted():
+    world = served()
+    world.spoil("v1")
+    world.delete_version("v1")
+    world.apply_version("v2")
+    world.live_on(20)
+    assert world.weights() == {"v1": 50, "v2": 50}
+
+    world.live_on(200)
+    assert list(world.statuses()) == ["v2"]
+    assert (world.weights(), world.running()) == ({"v2": 100}, {"v2"})
 
 
 def test_a_deleted_stable_serves_until_the_next_version_is_promoted():

@@ -64,7 +64,7 @@ class Applier:
         for name in filter(plan.statuses.__contains__, versions):
             objects[name] = await self._status(objects[name], plan.statuses[name])
         for invalid in snapshot.invalid:
-            await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
+            objects[invalid.name] = await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
         for name, said in plan.acts.items():
             # After the status that holds its effect, so that a kill in between loses neither.
             await act_outcomes.tell(self._gateway, namespace=snapshot.namespace, name=name, said=said)
@@ -184,14 +184,15 @@ class Applier:
         self._tell(obj, before, status)
         return answer
 
-    async def _invalid(self, obj: Object, status: ModelVersionStatus) -> None:
+    async def _invalid(self, obj: Object, status: ModelVersionStatus) -> Object:
         """Say what is wrong with an object that cannot be read; an API server may refuse even that."""
         try:
-            await self._status(obj, status)
+            return await self._status(obj, status)
         except InvalidError as error:
             log.warning(
                 "%s", error, extra={"namespace": obj["metadata"]["namespace"], "object": obj["metadata"]["name"]}
             )
+            return obj
 
     def _tell(self, obj: Object, before: ModelVersionStatus, status: ModelVersionStatus) -> None:
         told = transition(before, status)

@@ -70,7 +70,7 @@ def observe(
             spec = ModelVersionSpec.model_validate(obj["spec"])
             check_servable(spec)
         except (ValidationError, UnservableError) as error:
-            invalid.append(_invalid(obj, error))
+            invalid.append(_invalid(obj, error, copies=copies))
             continue
         version = _version(obj, spec, copies=copies, pods=pods, sample=sample, now=now)
         attempt = (version.uid, version.status.attempt or 1)
@@ -134,16 +134,23 @@ def _is_left(version: Key, backend: str, copies: Copies) -> bool:
     return backend_name(version[1], spec, namespace=version[0]) != backend
 
 
-def _invalid(obj: Object, error: ValidationError | UnservableError) -> Invalid:
+def _invalid(obj: Object, error: ValidationError | UnservableError, *, copies: Copies) -> Invalid:
     problem = f"spec.predictor.{error}"
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         problem = f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    meta, status = obj["metadata"], read_status(obj)
+    services = copies.services.indexed((meta["namespace"], obj["spec"]["model"]))
+    made = {service["metadata"]["name"] for service in services if owner(service) == meta["name"]}
     return Invalid(
-        name=obj["metadata"]["name"],
-        generation=obj["metadata"]["generation"],
+        name=meta["name"],
+        generation=meta["generation"],
         problem=problem,
-        status=read_status(obj),
+        status=status,
+        deleting="deletionTimestamp" in meta,
+        delete_now=meta.get("annotations", {}).get(DELETE_NOW) == "true",
+        finalizer=FINALIZER in meta.get("finalizers", ()),
+        backends=tuple(sorted(made | ({status.inference_service} if status.inference_service else set()))),
     )
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..api.modelversion import ModelVersionStatus
+from . import unreadable
 from .acts import consider
-from .capacity import replicas
+from .capacity import kept_for_return, replicas
 from .clock import not_later_than
 from .move import Move
 from .moves import all_moves
@@ -18,8 +19,8 @@ from .plan import Plan, RouteTable
 from .preflight import to_be_asked
 from .returning import with_fallback
 from .roles import Roles, assign
-from .snapshot import Snapshot, Version
-from .status import build_status, invalid_status
+from .snapshot import ENDED, Snapshot, Version
+from .status import build_status
 from .table import DRAIN, drained, loses_traffic, route_table, to_be_swept
 
 
@@ -36,9 +37,9 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 
 
 def _decide(snapshot: Snapshot, now: datetime) -> Plan:
-    if not snapshot.versions:
-        return replace(_without_versions(snapshot), statuses=_invalid(snapshot, now))
     roles = assign(snapshot)
+    if not snapshot.versions and not (snapshot.invalid and _to_be_taken_away(snapshot, roles)):
+        return _without_versions(snapshot, now)
     versions = {version.name: version for version in snapshot.versions}
     moves = all_moves(snapshot, roles, now)
     if _to_be_taken_away(snapshot, roles):
@@ -48,27 +49,32 @@ def _decide(snapshot: Snapshot, now: datetime) -> Plan:
     statuses = {
         name: build_status(versions[name], move, snapshot=snapshot, table=table, now=now)
         for name, move in moves.items()
-    } | _invalid(snapshot, now)
+    } | unreadable.statuses(snapshot, now)
     carried = [name for name, v in versions.items() if table is not None and table.weight(v.backend.name) > 0]
     return Plan(
         route=table,
         rollback=loses_traffic(snapshot, table, roles, moves),
-        run=tuple(v.name for v in (roles.stable, roles.candidate) if v is not None and not v.backend.foreign),
+        run=_to_run(roles, moves),
         preflight=to_be_asked(snapshot, roles),
-        replicas=replicas(roles, moves, statuses),
+        replicas=replicas(roles, moves, statuses) or kept_for_return(roles, idle),
         stop=tuple(
             v.name for v in idle if _running(v) and not v.deleting and v.backend.name not in snapshot.route.weights
         ),
         sweep=to_be_swept(snapshot, table),
         guard=tuple(n for n in carried if not versions[n].finalizer and not versions[n].deleting),
-        release=tuple(v.name for v in idle if v.finalizer and v.name not in carried),
+        release=(
+            *(v.name for v in idle if v.finalizer and v.name not in carried),
+            *unreadable.released(snapshot, table, now),
+        ),
         statuses=statuses,
         wake_at=_wake_at(snapshot, statuses, moves, table, now),
     )
 
 
-def _invalid(snapshot: Snapshot, now: datetime) -> dict[str, ModelVersionStatus]:
-    return {invalid.name: invalid_status(invalid, now) for invalid in snapshot.invalid}
+def _to_run(roles: Roles, moves: Mapping[str, Move]) -> tuple[str, ...]:
+    """Who is to have pods. What is taken back keeps those that it has until it has drained: it is not asked anew."""
+    players = (roles.stable, roles.candidate)
+    return tuple(v.name for v in players if v and not v.backend.foreign and moves[v.name].phase not in ENDED)
 
 
 def _running(version: Version) -> bool:
@@ -79,28 +85,40 @@ def _to_be_taken_away(snapshot: Snapshot, roles: Roles) -> bool:
     """Whether the model is no longer to be served at all."""
     if roles.stable is not None and roles.stable.deleting and roles.stable.delete_now:
         return True
-    return all(version.deleting for version in snapshot.versions) and not snapshot.invalid
+    if unreadable.is_going(snapshot, roles.holder, now=True):
+        return True
+    read = all(version.deleting for version in snapshot.versions)
+    return read and all(invalid.deleting for invalid in snapshot.invalid)
 
 
 def _taken_away(snapshot: Snapshot, moves: Mapping[str, Move], now: datetime) -> Plan:
     gone = not snapshot.route.exists or snapshot.route.foreign
     return Plan(
         remove_route=not gone,
-        release=tuple(v.name for v in snapshot.versions if v.finalizer and v.deleting and gone),
+        release=(
+            *(v.name for v in snapshot.versions if v.finalizer and v.deleting and gone),
+            *(invalid.name for invalid in unreadable.held(snapshot) if gone),
+        ),
         statuses={
             v.name: build_status(v, moves[v.name], snapshot=snapshot, table=None, now=now)
             for v in snapshot.versions
             if v.name in moves and not v.deleting
         }
-        | _invalid(snapshot, now),
+        | unreadable.statuses(snapshot, now),
     )
 
 
-def _without_versions(snapshot: Snapshot) -> Plan:
-    """Nothing is left but what once served: it goes, unless the route still sends it requests."""
+def _without_versions(snapshot: Snapshot, now: datetime) -> Plan:
+    """Nothing is left that can be read but what once served: it goes, unless the route still sends it requests."""
     serving = any(weight > 0 for weight in snapshot.route.weights.values())
     remove = snapshot.route.exists and not snapshot.route.foreign and not serving
-    return Plan(remove_route=remove, sweep=to_be_swept(snapshot, None))
+    return Plan(
+        remove_route=remove,
+        sweep=to_be_swept(snapshot, None),
+        release=unreadable.released(snapshot, None, now),
+        statuses=unreadable.statuses(snapshot, now),
+        wake_at=min((at for at in unreadable.released_by(snapshot, now) if at > now), default=None),
+    )
 
 
 def _wake_at(
@@ -115,5 +133,6 @@ def _wake_at(
         since = statuses[version.name].traffic_ended_at
         if since is not None and (_running(version) or version.finalizer):
             times.append(since + DRAIN)
+    times += unreadable.released_by(snapshot, now)
     times += [at.until for at in (table.addresses if table is not None else ()) if at.until is not None]
     return min((at for at in times if at > now), default=None)

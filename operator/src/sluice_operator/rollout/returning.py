@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..api.modelversion import Attempt, ModelVersionStatus, Phase
-from .roles import assign
+from .roles import Roles, assign
 from .snapshot import Snapshot, Version
+from .unreadable import is_going
 
 _HISTORY = 10
 
@@ -42,8 +43,7 @@ def with_fallback(snapshot: Snapshot, now: datetime) -> Snapshot:
     One that is to return already and has to wait does not begin anew.
     """
     roles = assign(snapshot)
-    stable = roles.stable
-    if stable is None or not stable.deleting or stable.delete_now or roles.candidate is not None:
+    if roles.candidate is not None or not _stable_is_going(roles, snapshot):
         return snapshot
     if any(v.status.restoring for v in roles.queued):
         return snapshot
@@ -55,6 +55,14 @@ def with_fallback(snapshot: Snapshot, now: datetime) -> Snapshot:
     returning = replace(latest, status=anew(latest.status, now, restoring=True))
     versions = tuple(returning if v is latest else v for v in snapshot.versions)
     return replace(snapshot, versions=versions)
+
+
+def _stable_is_going(roles: Roles, snapshot: Snapshot) -> bool:
+    """Whether what serves is to be deleted, also where its object cannot be read, and is to serve until then."""
+    stable = roles.stable
+    if stable is None:
+        return is_going(snapshot, roles.holder, now=False)
+    return stable.deleting and not stable.delete_now
 
 
 def _can_return(version: Version, snapshot: Snapshot) -> bool:

@@ -101,6 +101,12 @@ class Invalid:
     generation: int
     problem: str
     status: ModelVersionStatus = field(default_factory=ModelVersionStatus)
+    deleting: bool = False
+    delete_now: bool = False
+    """The person who deletes it accepts that the model stops being served."""
+    finalizer: bool = False
+    backends: tuple[str, ...] = ()
+    """The backends that were made for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,11 @@ class World:
         annotations = {DELETE_NOW: "true"} if now else {}
         self.api.put(VERSIONS, {**obj, "metadata": {**obj["metadata"], **gone, "annotations": annotations}})
 
+    def spoil(self, name: str) -> None:
+        """A version was stored before the schema was what it is."""
+        obj = self.api.kind(VERSIONS)[(NAMESPACE, name)]
+        self.api.put(VERSIONS, {**obj, "spec": {key: value for key, value in obj["spec"].items() if key != "source"}})
+
     def act(self, action: str, on: str, *, by: str = "ann", attempts_late: int = 0) -> str:
         """Somebody decides on what he sees, or on an attempt that was long ago; the act's name."""
         said = self.statuses()[on]
