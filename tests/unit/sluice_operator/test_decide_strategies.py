@@ -4,14 +4,28 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from making import NO_DATA, PASS, UNAVAILABLE, after, backend, route, snapshot, spec, stable, status, version, weights
+from making import (
+    FAIL,
+    NO_DATA,
+    PASS,
+    UNAVAILABLE,
+    after,
+    backend,
+    route,
+    snapshot,
+    spec,
+    stable,
+    status,
+    version,
+    weights,
+)
 
 from sluice_operator.api.action import RolloutActionSpec
 from sluice_operator.api.modelversion import Approval, Phase
 from sluice_operator.api.policy import RolloutPolicySpec
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.settings import merge, settle
-from sluice_operator.rollout.snapshot import Act, Policy, Version
+from sluice_operator.rollout.snapshot import Act, Mark, Policy, Version
 
 PROBATION = {"duration": "30s"}
 
@@ -257,9 +271,9 @@ def test_a_stable_that_is_down_when_an_attempt_begins_is_measured_by_what_it_is_
         (1, {"available": 2, "desired": 3}, 3),
         (3, {"available": 1, "desired": 1}, 3),
         (1, {"available": 4, "desired": 4}, 3),
-        (None, {"ready": False, "available": 0, "desired": 0}, None),
+        (None, {"ready": False, "available": 0, "desired": 0}, 0),
     ],
-    ids=["unknown", "none", "it grows", "it shrinks", "a pod is being replaced", "still unknown"],
+    ids=["unknown", "none", "it grows", "it shrinks", "a pod is being replaced", "it is not there"],
 )
 def test_the_most_that_stable_is_seen_to_run_in_an_attempt_counts(before, serving, capacity):
     now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=before)
@@ -268,6 +282,45 @@ def test_the_most_that_stable_is_seen_to_run_in_an_attempt_counts(before, servin
     )
 
     assert decide(seen, after(101)).statuses["v2"].capacity == capacity
+
+
+def test_what_is_taken_back_keeps_its_pods_until_it_has_drained():
+    """The Gateway may still send it requests, and it answers those that it has."""
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=4, effective_rollout=settings(SLOWLY))
+    bad = candidate(SLOWLY, now=now, gates=FAIL, serving=backend("v2", available=2, desired=2))
+
+    begun = decide(snapshot(stable(), bad, route=route(v1=50, v2=50)), after(101))
+    assert weights(begun) == {"v1": 100, "v2": 0}
+    assert begun.run == ("v1",), "its InferenceService stays as it is"
+
+    over = carried_on(bad, begun)
+    drains = decide(snapshot(stable(), over, route=route(v1=100, v2=0, marks=begun.route.marks)), after(103))
+    assert (drains.run, drains.stop) == (("v1",), ())
+
+
+def test_a_version_that_is_given_up_before_its_first_traffic_is_not_asked_for_pods_any_more():
+    late = version("v2", created=10, ready=False, now=status(Phase.DEPLOYING, ready_by=after(15)))
+
+    plan = decide(snapshot(stable(), late, route=route(v1=100)), after(20))
+
+    assert plan.statuses["v2"].phase is Phase.FAILED
+    assert plan.run == ("v1",)
+
+
+def test_stable_keeps_its_pods_after_a_rollback_until_its_autoscaler_has_seen_what_came_back():
+    runs = stable(serving=backend("v1", available=3, desired=3))
+    mark = Mark(uid="uid-v2", attempt=1, reason="errors: it says Fail", at=after(101), gate="errors")
+
+    def replicas(phase: Phase, ended_at: float | None, at: float):
+        since = after(ended_at) if ended_at is not None else None
+        taken = version("v2", created=10, now=status(phase, step=0, traffic_ended_at=since))
+        table = route(v1=100, v2=0, marks=(mark,), in_force=since is not None)
+        return decide(snapshot(runs, taken, route=table), after(at)).replicas
+
+    assert replicas(Phase.ROLLING_BACK, None, 102) == {"v1": 3}
+    assert replicas(Phase.ROLLED_BACK, 103, 162) == {"v1": 3}
+    assert replicas(Phase.ROLLED_BACK, 103, 163) == {}
+    assert replicas(Phase.REJECTED, 103, 104) == {}
 
 
 def test_nobody_is_asked_for_more_pods_than_his_maximum():

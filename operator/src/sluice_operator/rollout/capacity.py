@@ -4,9 +4,9 @@ The most that was seen in an attempt counts. A stable that was down or short whe
 asked for, and one that its autoscaler lets grow is not given back to with fewer pods than it needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from ..api.modelversion import ModelVersionStatus
+from ..api.modelversion import ModelVersionStatus, Phase
 from .move import Move, pods_for
 from .roles import Roles
 from .snapshot import Snapshot, Version
@@ -17,14 +17,14 @@ def capacity(version: Version, snapshot: Snapshot) -> int | None:
 
     It is the one with most of the traffic who is measured, by the pods it has or by those it is to have.
     """
-    before = version.status.capacity or 0
+    before = version.status.capacity
     others = [v for v in snapshot.versions if v is not version and snapshot.route.weight(v) > 0]
     most = max(others, key=snapshot.route.weight, default=None)
     if most is None:
-        return before or None
+        return before
     # A pod more than it may have is one that is being replaced.
     seen = min(max(most.backend.available, most.backend.desired), most.spec.predictor.max_replicas)
-    return max(before, seen) or None
+    return max(before or 0, seen)
 
 
 def replicas(roles: Roles, moves: Mapping[str, Move], statuses: Mapping[str, ModelVersionStatus]) -> dict[str, int]:
@@ -44,3 +44,12 @@ def replicas(roles: Roles, moves: Mapping[str, Move], statuses: Mapping[str, Mod
         wanted[stable.name] = pods_for(100, measured=measured, version=stable)
     predictors = {version.name: version.spec.predictor for version in (candidate, stable) if version is not None}
     return {name: pods for name, pods in wanted.items() if pods > predictors[name].min_replicas}
+
+
+def kept_for_return(roles: Roles, drained: Collection[Version]) -> dict[str, int]:
+    """Pods that stable keeps after a rollback, by name: its autoscaler has not seen yet what has come back to it."""
+    stable, taken_back = roles.stable, (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
+    if stable is None or all(v.status.phase not in taken_back or v in drained for v in roles.ended):
+        return {}
+    pods = min(stable.backend.desired, stable.spec.predictor.max_replicas)
+    return {stable.name: pods} if pods > stable.spec.predictor.min_replicas else {}
