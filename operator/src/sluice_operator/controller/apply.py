@@ -1,9 +1,10 @@
 """From a plan to writes: only what differs, in the order that keeps traffic safe.
 
-The route comes last: before an increase stand the finalizer that keeps the version from vanishing and the status that
-says why. (A rollback does not come this way: see reconciler.py.) Writes carry the resourceVersion that was decided on,
-so a decision on something that has changed since is refused by the API server instead of being carried out. One version
-whose InferenceService is refused does not hold up the others.
+Before an increase in the route stand the finalizer that keeps the version from vanishing and the status that says why.
+(The route of a rollback does not come this way: see reconciler.py; its statuses are the first thing after it.) Writes
+carry the resourceVersion that was decided on, so a decision on something that has changed since is refused by the API
+server instead of being carried out. An InferenceService that cannot be written, because it is refused or because nobody
+answers for its webhook, holds up nothing else: capacity is waited for as pods, not as writes.
 """
 
 import logging
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from ..api.base import API_VERSION
 from ..api.labels import VERSION_LABEL
 from ..api.modelversion import KIND, ModelVersionStatus
-from ..kube.errors import InvalidError, NotFoundError
+from ..kube.errors import ApiError, InvalidError, NotFoundError, UnavailableError
 from ..kube.events import Event, EventRecorder
 from ..kube.gateway import Gateway, Object
 from ..rollout.plan import Plan
@@ -29,6 +30,8 @@ from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSION
 from .writer import Writer, covers
 
 log = logging.getLogger(__name__)
+
+_SERVER_ERROR = 500
 
 
 class Applier:
@@ -50,7 +53,7 @@ class Applier:
 
         Raises:
             ConflictError: when something decided on has changed since; decide again.
-            InvalidError: when an InferenceService was refused; everything else is done then.
+            ApiError: when an InferenceService could not be written; everything else is done then.
         """
         key = (snapshot.namespace, snapshot.model)
         versions = {version.name: version for version in snapshot.versions}
@@ -60,7 +63,6 @@ class Applier:
         swept = [self._copies.services.get((snapshot.namespace, name)) for name in plan.sweep]
         for name in plan.guard:
             objects[name] = await self._finalizers(objects[name], add=True)
-        refused = await self._services(snapshot, [versions[name] for name in (*plan.run, *plan.stop)], plan)
         for name in filter(plan.statuses.__contains__, versions):
             objects[name] = await self._status(objects[name], plan.statuses[name])
         for invalid in snapshot.invalid:
@@ -68,15 +70,15 @@ class Applier:
         for name, said in plan.acts.items():
             # After the status that holds its effect, so that a kill in between loses neither.
             await act_outcomes.tell(self._gateway, namespace=snapshot.namespace, name=name, said=said)
+        unwritten = await self._services(snapshot, [versions[name] for name in (*plan.run, *plan.stop)], plan)
         await self.write_route(snapshot, plan, live=route)
         if plan.remove_route and route is not None:
             await self._writer.delete(HTTP_ROUTES, route)
-        for service in filter(None, swept):
-            await self._writer.delete(INFERENCE_SERVICES, service)
+        unwritten += await self._sweep([service for service in swept if service is not None])
         for name in plan.release:
             await self._finalizers(objects[name], add=False)
-        if refused is not None:
-            raise refused
+        if unwritten:
+            raise unwritten[0]
 
     async def write_route(self, snapshot: Snapshot, plan: Plan, *, live: Object | None) -> None:
         """Put the plan's table in force, on top of the route that was decided on."""
@@ -103,19 +105,29 @@ class Applier:
         found = {name: version for name, version in labelled.items() if version is not None}
         return found | {version.backend.name: version.spec.version for version in snapshot.versions}
 
-    async def _services(self, snapshot: Snapshot, versions: Sequence[Version], plan: Plan) -> InvalidError | None:
-        """Bring the InferenceServices about. One that is refused is remembered, and does not hold up the others."""
-        refused: dict[str, InvalidError] = {}
+    async def _services(self, snapshot: Snapshot, versions: Sequence[Version], plan: Plan) -> list[ApiError]:
+        """Bring the InferenceServices about; returns why some could not be written. People are told why."""
+        unwritten: dict[str, ApiError] = {}
         for version in versions:
             try:
                 await self._service(snapshot, version, plan, stopped=version.name in plan.stop)
-            except InvalidError as error:
-                refused[version.backend.name] = error
+            except (InvalidError, UnavailableError) as error:
+                unwritten[version.backend.name] = error
         key = (snapshot.namespace, snapshot.model)
         self._copies.refusals.pop(key, None)
-        if refused:
-            self._copies.refusals[key] = {name: str(error) for name, error in refused.items()}
-        return next(iter(refused.values()), None)
+        said = {name: str(error) for name, error in unwritten.items() if _is_said(error)}
+        if said:
+            self._copies.refusals[key] = said
+        return list(unwritten.values())
+
+    async def _sweep(self, services: Sequence[Object]) -> list[ApiError]:
+        unwritten: list[ApiError] = []
+        for service in services:
+            try:
+                await self._writer.delete(INFERENCE_SERVICES, service)
+            except (InvalidError, UnavailableError) as error:
+                unwritten.append(error)
+        return unwritten
 
     async def _service(self, snapshot: Snapshot, version: Version, plan: Plan, *, stopped: bool) -> None:
         body = render_inference_service(
@@ -211,6 +223,11 @@ class Applier:
         )
         about = {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta}
         self._events.record(Event(about=about, kind=told.kind, reason=told.reason, action=told.action, note=told.note))
+
+
+def _is_said(error: ApiError) -> bool:
+    """Whether the API server said what is wrong, which is not so while it is away or asks to wait."""
+    return isinstance(error, InvalidError) or error.status >= _SERVER_ERROR
 
 
 def _same_route(live: Object, body: Object) -> bool:
