@@ -150,10 +150,11 @@ class World:
         )
 
     def reconcile_until_idle(self, *, model: str = MODEL) -> None:
-        """What the queue does: again after every change, until there is none."""
+        """What the queue does: again after every change, and every answer to what was asked, until there is none."""
         for _ in range(50):
             self.follow(*KINDS)
-            if not self.reconcile(model=model):
+            answers = self._pods.results
+            if not self.reconcile(model=model) and self._pods.results == answers:
                 return
         raise AssertionError(f"never idle: {self.api.writes[-20:]}")
 
