@@ -125,7 +125,8 @@ SAID = {
         (
             Phase.CANARY,
             "Canary",
-            "step 1 of 2 at 5 %: waits for 3 pods before it gets 50 % of the requests: 1 are available",
+            "step 1 of 2 at 5 %: waits for 3 pods before it gets 50 % of the requests: 1 are available; "
+            "all requests take 8 pods, and its maxReplicas is 3",
         ),
     ),
     "probation": (
@@ -330,7 +331,7 @@ def test_a_status_says_all_that_is_known():
         gates=(gate,),
         paused=LUNCH,
         attempt_started_at=after(9),
-        capacity=4,
+        capacity=3,
         runtime="torch",
         serving=backend("v2", available=4),
     )
@@ -365,7 +366,7 @@ def test_a_status_says_all_that_is_known():
         "step": 0,
         "stepStartedAt": "2026-01-01T12:01:40Z",
         "nextTransitionAt": "2026-01-01T13:01:40Z",
-        "capacity": 4,
+        "capacity": 3,
         "restoring": False,
         "paused": {"by": "ann", "reason": "lunch", "at": "2026-01-01T12:01:44Z"},
         "approvals": [],

@@ -332,6 +332,15 @@ def test_nobody_is_asked_for_more_pods_than_his_maximum():
 
     assert plan.replicas == {"v1": 3, "v2": 3}
     assert plan.statuses["v2"].phase is Phase.PROBATION
+    assert plan.statuses["v2"].message.endswith("; all requests take 9 pods, and its maxReplicas is 3")
+
+
+def test_nothing_is_said_of_a_maximum_that_is_enough():
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=3, effective_rollout=settings(SLOWLY))
+
+    plan = decide(snapshot(stable(), candidate(SLOWLY, now=now, gates=PASS), route=route(v1=50, v2=50)), after(101))
+
+    assert "maxReplicas" not in plan.statuses["v2"].message
 
 
 # A newer version while another is rolled out

@@ -8,7 +8,7 @@ from ..api.modelversion import Decision, Phase
 from ..api.settings import Strategy
 from .approvals import outstanding
 from .move import Move, Situation
-from .snapshot import Mark
+from .snapshot import ON_TRAFFIC, Mark
 
 TAKEN_BACK = {"Rollback": "Rolled back", "Abort": "Aborted", "Reject": "Rejected"}
 """What people are told was done."""
@@ -140,3 +140,11 @@ def not_up_to(s: Situation, weight: int) -> Move | None:
         return stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
     waits = wait(s, message)
     return waits.but(step_started_at=s.candidate.status.step_started_at)
+
+
+def tell_of_maximum(s: Situation, move: Move) -> Move:
+    """Say of a candidate that it may not have as many pods as all requests take; it is let through all the same."""
+    takes, most = s.candidate.status.capacity or 0, s.candidate.spec.predictor.max_replicas
+    if takes <= most or move.phase not in ON_TRAFFIC:
+        return move
+    return move.but(message=f"{move.message}; all requests take {takes} pods, and its maxReplicas is {most}"[:1024])

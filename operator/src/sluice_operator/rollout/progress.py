@@ -11,7 +11,7 @@ from ..analysis.gates import GateResult
 from ..api.base import format_duration
 from ..api.modelversion import Decision, Phase, Verdict
 from ..api.settings import OnNoData, Strategy
-from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, taken_back, wait
+from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, taken_back, tell_of_maximum, wait
 from .move import Move, Situation
 from .preflight import BEGUN, GATE, known
 
@@ -24,7 +24,7 @@ def progress(situation: Situation) -> Move:
     for check in _CHECKS:
         move = check(situation)
         if move is not None:
-            return move
+            return tell_of_maximum(situation, move)
     raise AssertionError("the last check always applies")
 
 
