@@ -326,7 +326,8 @@ def test_an_overlay_nested_without_end_is_an_invalid_spec_as_well():
 
 def test_a_version_can_be_deleted_while_somebody_else_has_the_name_of_the_route():
     world = on_canary()
-    edit(world, ROUTES, lambda obj: {**obj, "metadata": {**obj["metadata"], "labels": {"sluice.dev/model": "sms"}}})
+    theirs = {"labels": {"sluice.dev/model": "sms"}, "annotations": {}}
+    edit(world, ROUTES, lambda obj: {**obj, "metadata": {**obj["metadata"], **theirs}})
     world.delete_version("v2")
     world.live_on(200)
 
