@@ -36,6 +36,8 @@ class FakePod:
         self.calibration: Any = None
         self.statuses: list[int] = []
         """Of the next answers to inference, before it answers as it should."""
+        self.calibration_statuses: list[int] = []
+        """Of the next answers about its calibration."""
         self.raw: bytes | None = None
         self.breaks_off = 0
         """Requests that it leaves without an answer, before it gives one."""
@@ -68,6 +70,8 @@ class FakePod:
 
     async def _calibration(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        if self.calibration_statuses:
+            return web.json_response({"error": "no"}, status=self.calibration_statuses.pop(0))
         if self.calibration is None:
             return web.json_response({"error": "no such path"}, status=404)
         return web.json_response(self.calibration)
@@ -372,18 +376,65 @@ async def test_another_version_than_its_own_fails(stand: Stand, pod: FakePod) ->
     assert (result.verdict, result.message) == (Verdict.FAIL, "sms-0: it serves version 1.0.0")
 
 
-@pytest.mark.parametrize(
-    "told",
-    [None, {}, [], {"digest": "x"}, calibrated(digest="sha256:no"), calibrated(examples=[1])],
-    ids=lambda told: json.dumps(told)[:40],
-)
-async def test_a_runtime_that_tells_no_calibration_is_not_asked_for_any(stand: Stand, pod: FakePod, told: Any) -> None:
-    pod.calibration = told
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_runtime_that_tells_no_calibration_is_not_asked_for_any(
+    stand: Stand, pod: FakePod, status: int
+) -> None:
+    pod.calibration_statuses = [status]
 
     result = await stand.comes_to(requests=[ASKED])
 
     assert (result.verdict, result.digest) == (Verdict.PASS, None)
     assert result.message == "its pod answered 1 request as expected; its runtime tells no calibration inputs"
+
+
+@pytest.mark.parametrize("settings", [{"requests": [ASKED]}, {"artifact": False, "requests": [ASKED]}])
+async def test_a_digest_that_the_runtime_does_not_tell_is_said_to_be_unverified(
+    stand: Stand, settings: dict[str, Any]
+) -> None:
+    result = await stand.comes_to(digest=DIGEST, **settings)
+
+    assert (result.verdict, result.digest) == (Verdict.PASS, None)
+    assert result.message.endswith("; its digest was not verified")
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 500, 502])
+async def test_a_calibration_that_cannot_be_told_is_wrong(stand: Stand, pod: FakePod, status: int) -> None:
+    pod.calibration = calibrated()
+    pod.calibration_statuses = [status]
+
+    result = await stand.comes_to(requests=[ASKED])
+
+    assert result.verdict is Verdict.FAIL
+    assert result.message == f"sms-0: what it was calibrated with: HTTP {status}"
+    assert pod.bodies == []
+
+
+@pytest.mark.parametrize("status", [503, 504])
+async def test_a_calibration_that_cannot_be_told_yet_is_asked_for_again(
+    stand: Stand, pod: FakePod, status: int
+) -> None:
+    pod.calibration = calibrated()
+    pod.calibration_statuses = [status, status]
+
+    result = await stand.comes_to(digest=DIGEST)
+
+    assert (result.verdict, result.digest) == (Verdict.PASS, DIGEST)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [[], {}, {"digest": "x"}, calibrated(digest="sha256:no"), calibrated(examples=[1]), "<html>"],
+    ids=lambda told: json.dumps(told)[:40],
+)
+async def test_a_calibration_that_cannot_be_read_is_wrong(stand: Stand, pod: FakePod, told: Any) -> None:
+    pod.calibration = told
+
+    result = await stand.comes_to(digest=DIGEST, requests=[ASKED])
+
+    assert result.verdict is Verdict.FAIL
+    assert result.message.startswith("sms-0: what it was calibrated with ")
+    assert pod.bodies == []
 
 
 async def test_where_there_is_nothing_to_ask_it_says_so(stand: Stand) -> None:

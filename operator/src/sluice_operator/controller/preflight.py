@@ -14,7 +14,6 @@ import aiohttp
 
 from ..api.base import format_duration
 from ..api.modelversion import Verdict
-from ..api.preflight import Preflight
 from ..kube.reflector import Key
 from ..rollout.plan import Plan
 from ..rollout.preflight import BEGUN
@@ -124,7 +123,8 @@ class Preflights:
         except WrongAnswerError as wrong:
             self._say(subject, Verdict.FAIL, str(wrong))
         else:
-            self._say(subject, Verdict.PASS, _told(settings, answered), digest=answered[0].digest)
+            told = _told(subject.questions, answered)
+            self._say(subject, Verdict.PASS, told, digest=answered[0].digest)
 
     async def _ask_all(self, subject: Subject, progress: _Progress) -> list[Answered]:
         """Ask until every pod that answers has answered as it should."""
@@ -205,12 +205,15 @@ async def _all_or_first_error(asking: Sequence[Coroutine[None, None, None]]) -> 
         raise failed.exceptions[0] from None
 
 
-def _told(settings: Preflight, answered: Sequence[Answered]) -> str:
-    """What has passed, in words."""
-    inputs = answered[0].examples
+def _told(questions: Questions, answered: Sequence[Answered]) -> str:
+    """What has passed, in words, and what has not been asked."""
+    settings, inputs = questions.settings, answered[0].examples
     asked = [f"{inputs} calibration inputs"] if inputs else []
     if settings.requests:
         asked.append(f"{len(settings.requests)} request{'s' if len(settings.requests) > 1 else ''}")
     pods = "its pod" if len(answered) == 1 else f"its {len(answered)} pods"
     told = f"{pods} answered {' and '.join(asked)} as expected" if asked else "there is nothing to ask"
-    return told if inputs or not settings.artifact else f"{told}; its runtime tells no calibration inputs"
+    if settings.artifact and not inputs:
+        told = f"{told}; its runtime tells no calibration inputs"
+    unverified = questions.digest is not None and answered[0].digest is None
+    return f"{told}; its digest was not verified" if unverified else told

@@ -22,6 +22,9 @@ MAX_ANSWER_BYTES = 1 << 20
 _REQUEST_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 _PASSING = frozenset({429, 503, 504})
+_NONE_TO_TELL = frozenset({404, 405, 501})
+"""What a runtime answers that knows no calibration inputs. Anything else is one that should tell them and cannot."""
+_CALIBRATION = "what it was calibrated with"
 _BATCH = 16
 """Examples in a request: as many as the predictor itself tried at once when it was loaded."""
 _WORDS = 120
@@ -111,10 +114,19 @@ class Pod:
 
     async def _calibration(self, questions: Questions) -> Answered:
         status, raw = await self._ask("GET", f"/v2/models/{questions.model}/calibration")
-        try:
-            told = _Calibration.model_validate(_parsed(raw) if status == 200 else None)
-        except ValidationError:
+        if status in _NONE_TO_TELL:
             return Answered()
+        if status != 200:
+            raise WrongAnswerError(f"{_CALIBRATION}: HTTP {status}")
+        answer = _parsed(raw)
+        if not isinstance(answer, dict):
+            raise WrongAnswerError(f"{_CALIBRATION} is not a JSON object of at most {MAX_ANSWER_BYTES >> 20} MiB")
+        try:
+            told = _Calibration.model_validate(answer)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise WrongAnswerError(f"{_CALIBRATION} cannot be read: {place}: {first['msg']}") from None
         if told.model_version != questions.version:
             raise WrongAnswerError(f"it serves version {printable(told.model_version, 63)}")
         if questions.digest is not None and told.digest != questions.digest:
