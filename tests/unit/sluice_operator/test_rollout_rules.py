@@ -113,7 +113,7 @@ class Rules:
         act = self._world.api.kind(ACTS)[(NAMESPACE, name)]
         assert act.get("status", {}).get("outcome") in (None, outcome), f"{name} is told {outcome} now"
         said = self._world.statuses().get(act["spec"]["modelVersion"])
-        effects = applied(said) if said is not None else set()
+        effects = applied(said) | {said.decision.act if said.decision else None} if said is not None else set()
         marked = {mark.act for mark in read_route(self._world.api.kind(ROUTES).get(KEY)).marks}
         uid = act["metadata"]["uid"]
         assert (outcome == Outcome.APPLIED) is (uid in effects | marked), f"{name} is told {outcome}"
