@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hack.testbed.client import INFERENCE_SERVICES, ROUTES, Kind, Object
+from hack.testbed.client import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Kind, Object
 from tests.integration.operator.stage import LONG, SECONDS, Stage
 
 STOP = "serving.kserve.io/stop"
@@ -92,3 +92,13 @@ async def test_an_object_nested_deeper_than_anybody_reads_keeps_the_operator_fro
     await stage.says("deep-1.0.0", "InvalidSpec: spec.predictor.overlay")
 
     await stage.serves("sms", "1.0.0")
+
+
+async def test_a_version_that_cannot_be_read_is_gone_when_it_is_deleted(stage: Stage) -> None:
+    await stage.apply("sms", "1.0.0", predictor={"env": [{"name": "SLUICE_MODEL_VERSION", "value": "9"}]})
+    await stage.says("sms-1.0.0", "InvalidSpec: spec.predictor.env")
+    await stage.client.patch(MODEL_VERSIONS, "sms-1.0.0", {"metadata": {"finalizers": ["sluice.dev/traffic"]}})
+
+    await stage.client.delete(MODEL_VERSIONS, "sms-1.0.0")
+
+    assert await stage.observer.until(lambda: "sms-1.0.0" not in stage.observer.versions(), seconds=SECONDS)

@@ -62,6 +62,21 @@ def deleted_model(world: World) -> None:
     world.live_on(100)
 
 
+def deleted_now_beside_a_candidate(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.delete_version("v1", now=True)
+    world.live_on(100)
+
+
+def deleted_and_unreadable(world: World) -> None:
+    world.apply_version("v2")
+    world.live_on(25)
+    world.spoil("v1")
+    world.delete_version("v1")
+    world.live_on(300)
+
+
 def wrong_when_asked_alone(world: World) -> None:
     world.answers["v2"] = Verdict.FAIL
     world.apply_version("v2")
@@ -77,7 +92,8 @@ def asked_alone_for_long(world: World) -> None:
 
 
 ASKED_ALONE = [wrong_when_asked_alone, asked_alone_for_long]
-STORIES = [*ASKED_ALONE, good, bad, bad_for_a_moment, overtaken, deleted_candidate, deleted_stable, deleted_model]
+DELETED = [deleted_candidate, deleted_stable, deleted_model, deleted_now_beside_a_candidate, deleted_and_unreadable]
+STORIES = [*ASKED_ALONE, *DELETED, good, bad, bad_for_a_moment, overtaken]
 
 
 @cache
