@@ -314,7 +314,9 @@ def test_a_proven_version_returns_with_all_traffic_and_then_probation():
     assert weights(all_at_once) == {"v1": 100, "v2": 0}
     assert all_at_once.statuses["v1"].phase is Phase.PROBATION
 
-    held = version("v1", created=0, now=all_at_once.statuses["v1"], gates=PASS)
+    switched = version("v1", created=0, now=all_at_once.statuses["v1"])
+    taken = decide(snapshot(switched, current, route=route(v1=100, v2=0)), after(306))
+    held = version("v1", created=0, now=taken.statuses["v1"], gates=PASS)
     proven = decide(snapshot(held, current, route=route(v1=100, v2=0)), after(340))
     assert proven.statuses["v1"].promoted_at == after(340)
     assert not proven.statuses["v1"].restoring

@@ -72,9 +72,10 @@ def test_it_gets_all_traffic_at_once_when_people_agree_and_then_is_on_probation(
     assert weights(switched) == {"v1": 0, "v2": 100}
     assert switched.statuses["v2"].phase is Phase.PROBATION
 
-    held = carried_on(agreed, switched, gates=PASS)
-    promoted = decide(snapshot(stable(), held, route=route(v1=0, v2=100)), after(50))
-    assert promoted.statuses["v2"].promoted_at == after(50)
+    taken = decide(snapshot(stable(), carried_on(agreed, switched), route=route(v1=0, v2=100)), after(21))
+    held = carried_on(agreed, taken, gates=PASS)
+    promoted = decide(snapshot(stable(), held, route=route(v1=0, v2=100)), after(51))
+    assert promoted.statuses["v2"].promoted_at == after(51)
 
 
 def test_without_approvals_it_switches_by_itself():
@@ -99,6 +100,29 @@ def test_replace_promotes_what_is_ready_without_asking_a_gate():
     assert then.statuses["v2"].decision.reason == "ready, and the strategy is Replace"
 
 
+# A hold
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.PAUSED])
+def test_the_hold_of_a_step_begins_when_the_gateway_has_taken_its_weight(phase):
+    rollout = {"steps": [{"weight": 5, "hold": "10s"}, {"weight": 50, "hold": "10s"}]}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), effective_rollout=settings(rollout))
+    before = candidate(rollout, now=now, gates=PASS)
+    entered = carried_on(before, decide(snapshot(stable(), before, route=route(v1=95, v2=5)), after(110)))
+    entered = replace(entered, status=entered.status.model_copy(update={"phase": phase}))
+    late, taken = route(v1=50, v2=50, in_force=False), route(v1=50, v2=50)
+
+    waits = carried_on(entered, decide(snapshot(stable(), entered, route=late), after(150)))
+    assert (waits.status.step, waits.status.weight_pending) == (1, True)
+    holds = carried_on(waits, decide(snapshot(stable(), waits, route=taken), after(160)))
+    assert (holds.status.step_started_at, holds.status.weight_pending) == (after(160), None)
+    assert holds.status.next_transition_at == after(170)
+    assert decide(snapshot(stable(), holds, route=taken), after(169)).statuses["v2"].step == 1
+
+    again = carried_on(holds, decide(snapshot(stable(), holds, route=late), after(169)))
+    assert decide(snapshot(stable(), again, route=taken), after(170)).statuses["v2"].phase is Phase.PROBATION
+
+
 # Probation with a holdback
 
 
@@ -110,8 +134,9 @@ def test_a_holdback_stays_on_stable_until_the_promotion():
     probation = decide(snapshot(stable(), before, route=route(v1=50, v2=50)), after(110))
     assert weights(probation) == {"v1": 5, "v2": 95}
 
-    held = carried_on(before, probation)
-    promoted = decide(snapshot(stable(), held, route=route(v1=5, v2=95)), after(140))
+    taken = decide(snapshot(stable(), carried_on(before, probation), route=route(v1=5, v2=95)), after(111))
+    held = carried_on(before, taken)
+    promoted = decide(snapshot(stable(), held, route=route(v1=5, v2=95)), after(141))
     assert weights(promoted) == {"v1": 0, "v2": 100}
 
 

@@ -317,6 +317,8 @@ class ModelVersionStatus(ApiModel):
     """The step of the rollout, from 0; the number of steps in probation."""
     step_started_at: datetime | None = None
     """When the step started; before the first, when the Gateway began to learn of the version's pods."""
+    weight_pending: bool | None = None
+    """Whether the step's hold has yet to begin: the Gateway has not been seen to have taken its weight."""
     next_transition_at: datetime | None = None
     """When the current wait can end: the hold of a step, or the deadline to become ready."""
     ready_by: datetime | None = None

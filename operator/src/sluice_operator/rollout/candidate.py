@@ -77,6 +77,7 @@ def enter(s: Situation, step: int) -> Move:
         weight=s.weight_at(step),
         step=step,
         step_started_at=s.now,
+        weight_pending=None if s.settings.strategy is Strategy.REPLACE else True,
         next_at=s.now + s.hold_at(step),
     )
 
@@ -92,6 +93,7 @@ def stay(s: Situation, message: str, *, phase: Phase | None = None, pods: int = 
         weight=s.weight_at(step),
         step=step,
         step_started_at=s.candidate.status.step_started_at,
+        weight_pending=s.candidate.status.weight_pending,
         next_at=min(waits, default=None),
         ready_by=s.ready_by,
         pods=pods,

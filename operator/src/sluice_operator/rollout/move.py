@@ -23,6 +23,8 @@ class Move:
     """To be in the route even at weight 0."""
     step: int | None = None
     step_started_at: datetime | None = None
+    weight_pending: bool | None = None
+    """Whether the hold of the step begins when the Gateway has taken its weight."""
     next_at: datetime | None = None
     ready_by: datetime | None = None
     decision: Decision | None = None

@@ -190,6 +190,14 @@ def _weight_not_taken(s: Situation) -> Move | None:
     return stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
 
 
+def _hold_begins(s: Situation) -> Move | None:
+    """A hold is of the weight that the Gateway has: time in which it had another does not count."""
+    status = s.candidate.status
+    if not status.weight_pending:
+        return None
+    return enter(s, s.step or 0).but(weight_pending=None, ready_by=s.ready_by, phase=status.phase)
+
+
 def _paused(s: Situation) -> Move | None:
     if s.paused_by is None:
         return None
@@ -258,6 +266,7 @@ _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _room_to_begin,
     _begin_step,
     _weight_not_taken,
+    _hold_begins,
     _paused,
     _ordered_forward,
     _unanswerable,

@@ -70,6 +70,7 @@ def build_status(
             "desired_weight": table.weight(version.backend.name) if table is not None else 0,
             "step": move.step,
             "step_started_at": move.step_started_at,
+            "weight_pending": move.weight_pending,
             "next_transition_at": move.next_at,
             "ready_by": move.ready_by,
             "advance_to": _advance_to(version, move),
