@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from ..analysis.gates import GateResult
 from ..api.base import format_duration
-from ..api.modelversion import Decision, Phase, Verdict
+from ..api.modelversion import Phase, Verdict
 from ..api.settings import OnNoData, Strategy
-from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, taken_back, tell_of_maximum, wait
+from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, tell_of_maximum, wait
 from .move import Move, Situation
 from .preflight import BEGUN, GATE, known
+from .retreat import gate_failed, lost_its_pods, ordered_back, preflight_failed, route_taken, stable_gone
 
 SETTLE = timedelta(seconds=2)
 """How long a Gateway's proxies are given to learn of a backend; the worst of 15 measured changes took 0.15 s."""
@@ -26,90 +27,6 @@ def progress(situation: Situation) -> Move:
         if move is not None:
             return tell_of_maximum(situation, move)
     raise AssertionError("the last check always applies")
-
-
-# What takes traffic away
-
-
-def _ordered_back(s: Situation) -> Move | None:
-    """A person has aborted or rejected the rollout."""
-    decision = s.candidate.status.decision
-    if decision is None or decision.action not in ("Abort", "Reject"):
-        return None
-    if s.only_candidate_answers:
-        return _held(s, f"{decision.reason};")
-    return taken_back(s, decision)
-
-
-def _held(s: Situation, why: str) -> Move:
-    """What is to be taken back keeps what it has, while nobody else answers; it gets no more."""
-    has = min(s.route.weight(s.candidate), s.weight_at(s.step or 0))
-    return stay(s, f"StableUnavailable: {why} but stable has no ready pod to go back to").but(weight=has)
-
-
-def _gate_failed(s: Situation) -> Move | None:
-    failed = next((gate for gate in s.candidate.gates if gate.verdict is Verdict.FAIL), None)
-    if failed is None or not s.on_traffic:
-        return None
-    if s.only_candidate_answers:
-        return _held(s, f"gate {failed.name} fails,")
-    return roll_back(s, reason=f"{failed.name}: {failed.message}", gate=failed.name)
-
-
-def _preflight_failed(s: Situation) -> Move | None:
-    """It stands before readiness: pods that answer wrongly may be crashing as well."""
-    result = known(s.candidate)
-    if s.has_had_traffic or result is None or result.verdict is not Verdict.FAIL:
-        return None
-    return roll_back(s, reason=f"{GATE}: {result.message}", gate=GATE)
-
-
-def _route_taken(s: Situation) -> Move | None:
-    if not s.route.foreign:
-        return None
-    return Move(
-        phase=Phase.DEPLOYING,
-        message=f"NameTaken: an HTTPRoute {s.candidate.spec.model} exists that is not ours",
-        next_at=s.candidate.status.next_transition_at,
-        ready_by=s.candidate.status.ready_by,
-    )
-
-
-def _stable_gone(s: Situation) -> Move | None:
-    """It gains nothing by a deletion: rolled out beside a stable that is gone, it does not get what that one got."""
-    status = s.candidate.status
-    begun_beside_stable = status.step is not None or status.capacity is not None
-    if s.stable is not None or s.held or not begun_beside_stable:
-        return None
-    reason = "the version that served was taken away during this rollout: the model is served again by a Retry"
-    return Move(
-        phase=Phase.FAILED,
-        message=f"Failed: {reason}",
-        step=s.step,
-        decision=Decision(action="Fail", reason=reason, at=s.now),
-    )
-
-
-def _not_ready(s: Situation) -> Move | None:
-    if s.candidate.backend.ready or s.keeps_traffic:
-        return None
-    # It does not begin anew when the pods come and go: only a step that was held ends it.
-    deadline = s.ready_by or s.now + s.settings.ready_timeout
-    problem = s.candidate.backend.problem
-    if s.now >= deadline:
-        reason = f"not ready within {format_duration(s.settings.ready_timeout)}: {problem or 'no reason given'}"
-        if s.step is not None:
-            return roll_back(s, reason=reason, gate=None)
-        decision = Decision(action="Fail", reason=reason[:512], at=s.now)
-        return Move(phase=Phase.FAILED, message=f"Failed: {reason}"[:1024], decision=decision)
-    return Move(
-        phase=Phase.DEPLOYING,
-        message=not_ready(s),
-        step=s.step,
-        next_at=deadline,
-        ready_by=deadline,
-        pods=s.pods_to_begin,
-    )
 
 
 # What keeps it from its first traffic
@@ -252,12 +169,12 @@ def _next_step(s: Situation) -> Move:
 
 
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
-    _ordered_back,
-    _gate_failed,
-    _preflight_failed,
-    _route_taken,
-    _stable_gone,
-    _not_ready,
+    ordered_back,
+    gate_failed,
+    preflight_failed,
+    route_taken,
+    stable_gone,
+    lost_its_pods,
     _paused_before_traffic,
     _in_preflight,
     _first_version,
