@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics
 from sluice_operator.controller.workers import Workers
-from sluice_operator.kube.errors import ConflictError, NotLeaderError, UnavailableError
+from sluice_operator.kube.errors import ConflictError, InvalidError, NotLeaderError, UnavailableError
 from sluice_operator.kube.pace import Pace
 from sluice_operator.kube.workqueue import WorkQueue
 
@@ -22,7 +22,10 @@ SMS, OTHER = ("default", "sms"), ("default", "other")
 
 
 class Scene:
-    """Workers on a queue, whose reconciles end as `ends` says, the last one again and again."""
+    """Workers on a queue, whose reconciles end as `ends` says, the last one again and again.
+
+    An end is when to look again, an error, what is waited for, or a pair: when to look again, and an error.
+    """
 
     def __init__(self, *ends):
         self.ends = list(ends)
@@ -32,14 +35,17 @@ class Scene:
         self.pace = Pace(40.0, clock=asyncio.get_running_loop().time)
         self.workers = Workers(queue=self.queue, reconcile=self.reconcile, pace=self.pace, metrics=self.metrics.runtime)
 
-    async def reconcile(self, key):
+    async def reconcile(self, key, look_again):
         self.seen.append((key, asyncio.get_running_loop().time()))
         if key == OTHER:
-            return None
+            return
         end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        wake_at, end = end if isinstance(end, tuple) else (end if isinstance(end, datetime) else None, end)
+        look_again(wake_at)
         if isinstance(end, BaseException):
             raise end
-        return await end() if callable(end) else end
+        if callable(end):
+            await end()
 
     def times(self, key):
         return [at for seen, at in self.seen if seen == key]
@@ -104,6 +110,45 @@ async def test_a_model_is_looked_at_again_when_it_wants_to_be():
     first, second = scene.times(SMS)
     assert 90 < second - first < 110
     assert (scene.results("requeue_after"), scene.results("success")) == (1, 1)
+
+
+REFUSED = InvalidError(403, "exceeded quota")
+
+
+def failed_often(scene):
+    """A model that comes again now, and after minutes if it fails once more."""
+    for _ in range(20):
+        scene.queue.add_failed(SMS)
+
+
+@pytest.mark.parametrize("error", [REFUSED, ConflictError(409, "changed"), KeyError("a bug")])
+async def test_a_model_that_failed_is_looked_at_all_the_same_when_it_wanted_to_be(error):
+    scene = Scene((datetime.now(UTC) + timedelta(seconds=30), error), None)
+    failed_often(scene)
+    async with scene.at_work():
+        await asyncio.sleep(100)
+
+    failed, last = scene.times(SMS)
+    assert 20 < last - failed < 40
+
+
+async def test_a_model_that_failed_comes_again_before_it_wanted_to_be_looked_at():
+    scene = Scene((datetime.now(UTC) + timedelta(hours=1), REFUSED), None)
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        await asyncio.sleep(20)
+
+    assert len(scene.times(SMS)) == 2
+
+
+async def test_a_model_that_fails_when_its_time_has_come_is_not_stormed():
+    past = datetime.now(UTC) - timedelta(seconds=5)
+    scene = Scene((past, REFUSED))
+    failed_often(scene)
+    async with scene.at_work():
+        await asyncio.sleep(5.5)
+
+    assert len(scene.times(SMS)) == 6
 
 
 async def test_a_reconcile_that_hangs_is_cut_off_and_comes_again():

@@ -53,11 +53,12 @@ class Reconciler:
         self._rolled_back = rolled_back
         self._clock = clock
 
-    async def reconcile(self, key: Key) -> datetime | None:
+    async def reconcile(self, key: Key, look_again: Callable[[datetime | None], None]) -> None:
         """Do what is to be done about a model now.
 
-        Returns:
-            When to look again, if nothing happens before.
+        Args:
+            key: Namespace and model.
+            look_again: Told when to look again, if nothing happens before; also where a write is refused then.
 
         Raises:
             ApiError: when a write was refused; look again soon.
@@ -75,12 +76,13 @@ class Reconciler:
         )
         # 2. Decide.
         plan = decide(snapshot, now)
+        look_again(plan.wake_at)
         # 3. Apply; a rollback refused because the route has changed is decided again on the live route, at once.
         if plan.rollback:
             snapshot, plan = await self._roll_back(snapshot, plan, now, sampled_at=sample.at)
+            look_again(plan.wake_at)
         self._preflights.keep(key, subjects(snapshot, plan))
         await self._applier.apply(snapshot, plan)
-        return plan.wake_at
 
     async def _roll_back(
         self, snapshot: Snapshot, plan: Plan, now: datetime, *, sampled_at: float

@@ -1,6 +1,7 @@
 """The workers: they take models from the queue and reconcile them, a model by one worker at a time.
 
-An error never ends a worker: the model comes again, later each time, and all others go on. Some workers do nothing but
+An error never ends a worker: the model comes again, later each time, and all others go on. What was decided before the
+error still has its time: a hold ends and a drain is over whatever could not be written. Some workers do nothing but
 what is urgent, and those never wait for the pace of writes.
 """
 
@@ -18,10 +19,15 @@ from .runtime_metrics import RuntimeMetrics
 
 log = logging.getLogger(__name__)
 
+LookAgain = Callable[[datetime | None], None]
+"""Told when a reconcile wants to look again, if nothing happens before."""
+
 _ORDINARY, _URGENT = 4, 4
 WORKERS = _ORDINARY + _URGENT
 _RECONCILE_SECONDS = 60.0
 _STUCK_SECONDS = 180.0
+_SOONEST = 1.0
+"""Seconds before a model that failed is looked at again because it wanted to be, if that time has come by then."""
 _LONGEST_WAIT = 10.0
 """Seconds for which an API server may ask a model to wait; what Prometheus sees meanwhile does not wait for that."""
 
@@ -33,11 +39,11 @@ class Workers:
         self,
         *,
         queue: WorkQueue[Key],
-        reconcile: Callable[[Key], Awaitable[datetime | None]],
+        reconcile: Callable[[Key, LookAgain], Awaitable[None]],
         pace: Pace,
         metrics: RuntimeMetrics,
     ) -> None:
-        """Reconcile what a queue gives out; a reconcile says when it wants to look again."""
+        """Reconcile what a queue gives out; a reconcile says, as soon as it knows, when it wants to look again."""
         self._pace = pace
         self._queue = queue
         self._reconcile = reconcile
@@ -76,9 +82,15 @@ class Workers:
     async def _once(self, key: Key) -> str:
         """One reconcile, and when to look again."""
         asked_to_wait = 0.0
+        wake_at: datetime | None = None
+
+        def look_again(at: datetime | None) -> None:
+            nonlocal wake_at
+            wake_at = at
+
         try:
             async with asyncio.timeout(_RECONCILE_SECONDS):
-                wake_at = await self._reconcile(key)
+                await self._reconcile(key, look_again)
         except ConflictError:
             pass  # something changed since it was read: the usual way to learn of it
         except (ApiError, TimeoutError) as error:
@@ -90,7 +102,14 @@ class Workers:
             self._queue.forget(key)
             if wake_at is None:
                 return "success"
-            self._queue.add_after(key, (wake_at - datetime.now(UTC)).total_seconds())
+            self._queue.add_after(key, _seconds_until(wake_at))
             return "requeue_after"
-        self._queue.add_failed(key, at_least=min(asked_to_wait, _LONGEST_WAIT))
+        at_least = min(asked_to_wait, _LONGEST_WAIT)
+        self._queue.add_failed(key, at_least=at_least)
+        if wake_at is not None:
+            self._queue.add_after(key, max(_seconds_until(wake_at), at_least, _SOONEST))
         return "error"
+
+
+def _seconds_until(at: datetime) -> float:
+    return (at - datetime.now(UTC)).total_seconds()

@@ -118,7 +118,7 @@ class World:
         before = len(self.api.writes)
         self.api.lives = self.kills.pop() if self.kills else lives
         try:
-            self.wake_at = finish(self._reconciler.reconcile((NAMESPACE, model)))
+            finish(self._reconciler.reconcile((NAMESPACE, model), self._look_again))
         except ApiError as error:
             self.refused.append(error)  # the queue brings it again
         except KilledError:
@@ -127,6 +127,9 @@ class World:
         finally:
             self.api.lives = None
         return len(self.api.writes) - before
+
+    def _look_again(self, at: datetime | None) -> None:
+        self.wake_at = at
 
     def plan(self) -> Plan:
         """What the operator would do now."""
