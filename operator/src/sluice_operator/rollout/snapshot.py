@@ -84,10 +84,11 @@ class Version:
     @property
     def ended(self) -> bool:
         """Whether the version's rollout ended without a promotion."""
-        return self.status.phase in _ENDED
+        return self.status.phase in ENDED
 
 
-_ENDED = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED})
+ENDED = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED})
+"""Phases in which a version's rollout is over, without a promotion."""
 
 ON_TRAFFIC = frozenset({Phase.CANARY, Phase.PAUSED, Phase.AWAITING_APPROVAL, Phase.PROBATION})
 """Phases in which a version that has come to a step has its share of the requests, and its gates are asked."""
