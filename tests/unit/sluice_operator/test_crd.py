@@ -225,3 +225,15 @@ def test_what_people_are_shown_is_valid(text):
     kind.spec.model_validate(shown["spec"])
     schema = MADE[kind.kind]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert list(unknown(shown["spec"], schema, "spec")) == []
+
+
+def test_what_holds_for_merged_settings_holds_for_what_people_write():
+    """Otherwise the API server takes a spec whose status it then refuses for ever."""
+    merged = SCHEMA["properties"]["status"]["properties"]["effectiveRollout"]
+    keys = ("x-kubernetes-validations", "maxItems", "maximum", "maxLength", "pattern")
+    bounds = [(path, key, field[key]) for path, field in nodes(merged, "") for key in keys if key in field]
+    written = dict(nodes(SCHEMA["properties"]["spec"]["properties"]["rollout"], ""))
+    looser = [(path, key) for path, key, bound in bounds if path in written and written[path].get(key) != bound]
+
+    assert "must be at most 720h" in str(bounds)
+    assert looser == []

@@ -49,11 +49,13 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+_DURATION_SCHEMA = {"type": "string", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 24}
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 24}),
+    WithJsonSchema(_DURATION_SCHEMA),
 ]
 """A length of time in Go's spelling: ``30s``, ``5m``, ``1h30m``, ``250ms``."""
 
@@ -79,3 +81,8 @@ class ApiModel(BaseModel):
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     """CEL rules for a field or an object, as (rule, message) pairs."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+
+def bounded(rule: str, message: str) -> WithJsonSchema:
+    """A CEL rule for a Duration, to annotate it with. A field's own extras get lost where the field is optional."""
+    return WithJsonSchema({**_DURATION_SCHEMA, **rules((rule, message))})

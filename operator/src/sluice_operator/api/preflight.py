@@ -11,18 +11,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from .base import ApiModel, Duration, rules
+from .base import ApiModel, Duration, bounded
 
 DEEPEST = 16
 _BYTES = 8 << 10
 
 PreflightTimeout = Annotated[
     Duration,
-    Field(
-        json_schema_extra=rules(
-            ("duration(self) >= duration('1s') && duration(self) <= duration('1h')", "must be between 1s and 1h")
-        )
-    ),
+    bounded("duration(self) >= duration('1s') && duration(self) <= duration('1h')", "must be between 1s and 1h"),
 ]
 
 

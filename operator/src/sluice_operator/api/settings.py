@@ -7,11 +7,11 @@ be told from what was chosen.
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from .base import ApiModel, Duration, rules
+from .base import ApiModel, Duration, bounded, rules
 from .gates import Analysis
 from .preflight import Preflight, PreflightSettings
 
@@ -62,12 +62,8 @@ class Step(ApiModel):
     """Who must agree before the candidate gets more than this."""
 
 
-def _at_most(longest: str) -> dict[str, Any]:
-    return rules((f"duration(self) <= duration('{longest}')", f"must be at most {longest}"))
-
-
 Holdback = Annotated[int, Field(ge=0, le=50)]
-MaxHold = Annotated[Duration, Field(json_schema_extra=_at_most("720h"))]
+MaxHold = Annotated[Duration, bounded("duration(self) <= duration('720h')", "must be at most 720h")]
 Steps = Annotated[
     list[Step],
     Field(
