@@ -149,6 +149,18 @@ async def test_a_watch_that_ends_is_resumed_where_it_was(cut):
     assert sum("watch" not in a.query for a in asked) == 1, "the list is not repeated"
 
 
+async def test_a_watch_that_is_cut_does_not_show_the_past_as_news():
+    seen = asyncio.Event()
+    first = streams(event("ADDED", "b", 8), then=seen.wait, cut=True)
+    async with scripted(page(widget("a", 1), version=7), first, streams(event("ADDED", "c", 9))) as (api, follower):
+        await follower.until(lambda: follower.names() == ["a", "b"])
+        seen.set()
+        await follower.until(lambda: follower.names() == ["a", "b", "c"])
+        asked = list(api.asked)
+
+    assert [a.query.get("resourceVersion") for a in asked[1:3]] == ["7", "8"]
+
+
 GONE_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}
 
 

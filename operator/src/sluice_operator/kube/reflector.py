@@ -64,6 +64,8 @@ class Reflector:
         self._group_of: dict[Key, Key] = {}
         self._query = {"labelSelector": label_selector} if label_selector else {}
         self._random = random_source or random.Random()  # noqa: S311 - jitter, not a secret
+        self._seen: dict[str | None, str] = {}
+        """Up to which version each namespace's copy is known; one that must be listed anew is not there."""
         self._objects: dict[Key, Object] = {}
         self._namespaces: Sequence[str | None] = namespaces or (None,)
         self._unlisted = set(self._namespaces)
@@ -88,18 +90,18 @@ class Reflector:
                 group.create_task(self._follow(namespace))
 
     async def _follow(self, namespace: str | None) -> None:
-        version: str | None = None
         failures = 0
         loop = asyncio.get_running_loop()
         while True:
             began, asked_to_wait = loop.time(), 0.0
             try:
-                if version is None:
-                    version = await self._list(namespace)
-                version = await self._watch(version, namespace)
+                if namespace not in self._seen:
+                    self._seen[namespace] = await self._list(namespace)
+                await self._watch(namespace)
                 failures = 0 if loop.time() - began > _HEALTHY_AFTER else failures + 1
             except GoneError:
-                version, failures = None, failures + 1
+                self._seen.pop(namespace, None)
+                failures += 1
             except ApiError as error:
                 failures = 1 if loop.time() - began > _HEALTHY_AFTER else failures + 1
                 asked_to_wait = error.retry_after
@@ -128,11 +130,11 @@ class Reflector:
             self.synced.set()
         return str(page["metadata"]["resourceVersion"])
 
-    async def _watch(self, version: str, namespace: str | None) -> str:
+    async def _watch(self, namespace: str | None) -> None:
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "resourceVersion": version,
+            "resourceVersion": self._seen[namespace],
             "timeoutSeconds": str(int(self._random.uniform(300, 600))),
             **self._query,
         }
@@ -141,10 +143,10 @@ class Reflector:
                 obj = event["object"]
                 if event["type"] == "ERROR":
                     raise _event_error(obj)
-                version = obj["metadata"]["resourceVersion"]
+                # At once, however the watch ends: one that began further back would show the past as news.
+                self._seen[namespace] = obj["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
                     self._store(event["type"], obj)
-        return version
 
     def _store(self, kind: str, obj: Object) -> None:
         key = key_of(obj)
