@@ -4,7 +4,8 @@ import json
 
 from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster
 from hack.demo.prepare import clean
-from tests.e2e.model import Model
+from tests.e2e.clients import clients, failed
+from tests.e2e.model import ROLLOUT, Model, serving
 
 FOREIGN_ROUTE = {
     "apiVersion": "gateway.networking.k8s.io/v1",
@@ -72,6 +73,22 @@ async def test_deleting_the_only_version_takes_the_route_and_the_pods_with_it(mo
     await clean(model.cluster, model.name)
     assert await model.routes() == []
     assert await model.services() == []
+
+
+async def test_a_version_that_is_deleted_in_foreground_serves_until_the_one_before_does(model: Model) -> None:
+    await model.serves("1.0.0", rollout=ROLLOUT)
+    async with clients(model) as traffic:
+        await model.apply("2.0.0", **serving("1.0.0", version="2.0.0"), rollout={"strategy": "Replace"})
+        await model.reaches("2.0.0", "Stable")
+        await model.has_weight("2.0.0", 100)
+        service = (await model.status("2.0.0"))["inferenceService"]
+        name = model.version_name("2.0.0")
+        await model.cluster.kubectl("delete", MODEL_VERSIONS.argument, name, "--cascade=foreground", "--timeout=240s")
+        await model.reaches("1.0.0", "Stable")
+        await traffic.more(100)
+
+    assert failed(traffic.answers) == []
+    assert service not in [one["metadata"]["name"] for one in await model.services()]
 
 
 async def test_a_second_object_of_the_same_version_is_rejected(model: Model) -> None:
