@@ -44,8 +44,8 @@ class Rollouts:
     """Chance that a version no worse than stable is found worse, over the whole attempt, shape (rollouts,)."""
     beta: FloatArray
     """Chance that one worse by `worse_by` is cleared, shape (rollouts,)."""
-    least_odds: float = 1.2
-    """Estimated odds ratio below which a version is only slightly worse."""
+    least_odds: FloatArray | float = 1.2
+    """Estimated odds ratio below which a version is only slightly worse: one for all rows, or of shape (rows,)."""
     least_excess: float = 0.001
     """Estimated excess of the share of bad requests below which it is."""
 

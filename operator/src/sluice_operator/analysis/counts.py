@@ -2,21 +2,29 @@
 
 A counter only ever grows, except when its process starts again from 0. A pod seen for the first time in the middle
 of the history started then, so its first value counts; one seen in its first minute may have been there before, so its
-first value is only where counting begins. A *round* is one scrape of every pod: it ends when a pod is scraped again.
-Rounds are what a limit's `checks` counts: two pods scraped a moment apart are one look, not two.
+first value is only where counting begins. So is that of a pod of which it is known that it may have been there: it may
+not have been scraped for a while, and all that it ever answered is nothing that it has answered now. A *round* is one
+scrape of every pod: it ends when a pod is scraped again. Rounds are what a limit's `checks` counts: two pods scraped a
+moment apart are one look, not two.
+
+A thousand rollouts have some hundred thousand scrapes, each counted after every answer: scrapes and rounds are tuples,
+which are made three times as fast as frozen dataclasses.
 """
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import NamedTuple
 
-_FIRST_SCRAPE_WITHIN = 60.0
+MOST_COUNTED = 2.0**53
+"""The greatest number up to which a counter counts every request."""
+FIRST_SCRAPE_WITHIN = 60.0
 """Seconds from the start of the history within which the first scrape of a pod that was there before must fall. Pods
 are scraped at least that often, and histories begin that long before the time that is judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scrape:
+class Scrape(NamedTuple):
     """What one scrape of one pod said: counters since its process started."""
 
     at: float
@@ -42,10 +50,11 @@ class History:
     since: float
     """Unix seconds from which on the history is whole."""
     pods: tuple[PodHistory, ...]
+    before: frozenset[str] = field(default=frozenset(), compare=False)
+    """Pods that may have been there before it begins, whenever they are scraped first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(NamedTuple):
     """Requests counted since the history began, up to one scrape of every pod."""
 
     at: float
@@ -75,32 +84,32 @@ def _rounds(history: History, after: float) -> tuple[Round, ...]:
     out: list[Round] = []
     seen: set[str] = set()
     total = bad = 0.0
-    for pod, increase in sorted(_increases(history, after), key=lambda item: item[1].at):
-        total += increase.total
-        bad += increase.bad
+    for at, more, more_bad, pod in sorted(_increases(history, after), key=itemgetter(0)):
+        total += more
+        bad += more_bad
         if out and pod not in seen:
             out.pop()
         else:
             seen.clear()
         seen.add(pod)
-        out.append(Round(at=increase.at, total=total, bad=bad))
+        out.append(Round(at, total, bad))
     return tuple(out)
 
 
-def _increases(history: History, after: float) -> Iterable[tuple[str, Scrape]]:
+def _increases(history: History, after: float) -> Iterable[tuple[float, float, float, str]]:
+    """Time of each scrape, requests and bad ones since the one before it, and the pod."""
     for pod in history.pods:
-        before: Scrape | None = None
-        for scrape in pod.scrapes:
-            straddles = before is not None and before.at < after
-            counts = Scrape(scrape.at, 0.0, 0.0) if straddles else _increase(before, scrape, since=history.since)
-            yield pod.pod, counts
-            before = scrape
-
-
-def _increase(before: Scrape | None, scrape: Scrape, *, since: float) -> Scrape:
-    if before is None:
-        was_there = scrape.at - since <= _FIRST_SCRAPE_WITHIN
-        return Scrape(scrape.at, 0.0, 0.0) if was_there else scrape
-    if scrape.total < before.total:  # the process started again from 0
-        return scrape
-    return Scrape(scrape.at, scrape.total - before.total, max(0.0, scrape.bad - before.bad))
+        if not pod.scrapes:
+            continue
+        name, (before_at, before_total, before_bad) = pod.pod, pod.scrapes[0]
+        was_there = before_at - history.since <= FIRST_SCRAPE_WITHIN or name in history.before
+        yield (before_at, 0.0, 0.0, name) if was_there else (before_at, before_total, before_bad, name)
+        for at, total, bad in pod.scrapes[1:]:
+            if before_at < after:
+                yield at, 0.0, 0.0, name
+            elif total < before_total:  # the process started again from 0
+                yield at, total, bad, name
+            else:
+                more = total - before_total
+                yield at, more, min(max(0.0, bad - before_bad), more), name
+            before_at, before_total, before_bad = at, total, bad

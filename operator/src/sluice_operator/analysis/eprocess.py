@@ -140,6 +140,25 @@ class Evidence:
             through=np.maximum(self.through, tick.at),
         )
 
+    def passed(self, through: FloatArray) -> Self:
+        """Evidence when no older tick than these can come any more, in seconds, shape (rows,)."""
+        return replace(self, through=np.maximum(self.through, through))
+
+    def settled(self, rows: Sequence[int]) -> Self:
+        """Evidence that is in some rows as `record` writes it: who reads that and goes on comes to the same end."""
+        at = list(rows)
+        likelihood, wealth = self.likelihood.copy(), self.wealth.copy()
+        likelihood[at], wealth[at] = rounded(likelihood[at]), rounded(wealth[at])
+        return replace(self, likelihood=likelihood, wealth=wealth)
+
+    def put(self, rows: Sequence[int], part: Self) -> Self:
+        """The same evidence, but for some rows, which come from another (`take`). What they ask stays as it is."""
+        at = list(rows)
+        changed = {name: getattr(self, name).copy() for name in _ARRAYS}
+        for name, values in changed.items():
+            values[at] = getattr(part, name)
+        return replace(self, **changed)
+
     def take(self, rows: Sequence[int]) -> Self:
         """The evidence of some rows."""
         at = list(rows)

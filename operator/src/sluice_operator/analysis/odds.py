@@ -113,23 +113,28 @@ def _all_outcomes(candidate: IntArray, stable: IntArray, bad: IntArray, *, width
     with np.errstate(divide="ignore"):
         factor = np.log(np.maximum(0, n - j) * np.maximum(0, t - j) / ((j + 1) * (m - t + j + 1)))
     log_weight = np.hstack([np.zeros_like(n), np.cumsum(factor, axis=1)])
-    exponents = log_weight[:, :, None] + np.arange(width)[:, None] * own[:, None, :]
-    norm: FloatArray = np.hstack([_over_grid(log_weight), logsumexp(exponents, axis=1)])
+    norm = _added_up(log_weight, own)
     return norm - norm[:, [EQUAL]]
 
 
-def _over_grid(log_weight: FloatArray) -> FloatArray:
-    """Log of the sum of weights times each odds ratio of the grid to the power of their place, shape (rows, 73)."""
+def _added_up(log_weight: FloatArray, own: FloatArray) -> FloatArray:
+    """Log of the sum of weights times each odds ratio to the power of their place, the grid's and the row's own."""
     rows, width = log_weight.shape
     size = min(width, _BLOCK)
-    blocks = log_weight.reshape(-1, size)
-    top = blocks.max(axis=1, keepdims=True)
+    blocks = log_weight.reshape(rows, -1, size)
+    top = blocks.max(axis=2, keepdims=True)
     top[np.isneginf(top)] = 0.0
+    weight = np.exp(blocks - top)
+    powers = np.exp(np.arange(size)[:, None] * own[:, None, :])
+    sums = np.concatenate([weight @ _POWERS[:size], weight @ powers], axis=2)
     with np.errstate(divide="ignore"):
-        sums = np.log(np.exp(blocks - top) @ _POWERS[:size]) + top
-    starts = np.arange(0, width, size)
-    grid: FloatArray = logsumexp(sums.reshape(rows, -1, LOG_GRID.size) + starts[:, None] * LOG_GRID, axis=1)
-    return grid
+        log_sums: FloatArray = np.log(sums) + top
+    if log_sums.shape[1] == 1:
+        return log_sums[:, 0]
+    starts = np.arange(0, width, size)[:, None]
+    log_odds = np.hstack([np.broadcast_to(LOG_GRID, (rows, LOG_GRID.size)), own])
+    total: FloatArray = logsumexp(log_sums + starts * log_odds[:, None, :], axis=1)
+    return total
 
 
 def _some_outcomes(candidate: int, stable: int, bad: int, log_odds: FloatArray) -> FloatArray:
@@ -150,5 +155,6 @@ def _some_outcomes(candidate: int, stable: int, bad: int, log_odds: FloatArray) 
     j = np.clip(j, max(0, bad - stable), min(candidate, bad))
     ways = gammaln(j + 1) + gammaln(candidate - j + 1) + gammaln(bad - j + 1) + gammaln(stable - bad + j + 1)
     exponents = np.where(outside, -np.inf, j * log_odds[:, None] - ways)
-    norm: FloatArray = logsumexp(exponents, axis=1) + np.log(step)
+    top = exponents.max(axis=1)
+    norm: FloatArray = np.log(np.exp(exponents - top[:, None]).sum(axis=1)) + top + np.log(step)
     return norm

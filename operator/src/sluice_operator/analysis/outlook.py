@@ -1,7 +1,7 @@
 """When a comparison will know: how many more requests a good version needs, from what was counted so far.
 
-The wealth that is missing, over what a request earns on average if the candidate is as good as stable, at the rates and
-the weight seen until now. An expectation, not a promise; it grows while a version does worse than stable.
+The wealth that is missing, over what a request earns on average if the candidate is as good as stable, at the rates,
+the weight and the spans seen until now. An expectation, not a promise; it grows while a version does worse than stable.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.special import xlog1py, xlogy
 from .eprocess import Evidence
 from .odds import FloatArray
 from .readings import log_evidence_clear
+from .spans import kept
 
 
 def requests_to_clear(evidence: Evidence, *, factor: FloatArray, beta: FloatArray) -> FloatArray:
@@ -30,14 +31,19 @@ def requests_to_clear(evidence: Evidence, *, factor: FloatArray, beta: FloatArra
 
 
 def _by_comparing(evidence: Evidence, factor: FloatArray) -> FloatArray:
-    """Log wealth per request to the candidate of the bet that it is not worse, see `sizing.Stage.growth_clear`."""
+    """Log wealth per request to the candidate of the bet that it is not worse, see `sizing.Stage.growth_clear`.
+
+    Requests that were alone in their spans have earned nothing, and more of them will not.
+    """
     candidate, candidate_bad, stable, stable_bad = evidence.counts.T.astype(float)
     requests = np.maximum(candidate + stable, 1)
     weight, bad = candidate / requests, (candidate_bad + stable_bad) / requests
     share = weight * factor / (weight * factor + 1 - weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         divergence = xlogy(weight, weight / share) + xlogy(1 - weight, (1 - weight) / (1 - share))
+        loss = np.clip(1 - evidence.excess[:, 1] / (candidate * stable / requests), 0, 1)
         earned: FloatArray = divergence * bad / weight / evidence.comparisons.dispersion
+        earned *= kept(loss, weight=weight, odds=factor)
     return np.where(np.isfinite(earned), earned, 0.0)
 
 

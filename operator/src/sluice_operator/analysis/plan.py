@@ -2,21 +2,25 @@
 
 For the people who write steps and gates: minutes per step, the smallest harm that a step can catch, the chance that a
 good version is promoted and a bad one taken back, how many requests fail until then, how often a limit fires for
-nothing. From closed forms (`sizing`) and from the engine's own decisions on drawn requests (`simulation`,
-`false_fire`). Seeded: the same question has the same answer.
+nothing and what it catches. From closed forms (`sizing`) and from the engine's own decisions on drawn requests
+(`simulation`, `false_fire`). Seeded: the same question has the same answer.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 
-from .false_fire import Threshold, chance_to_fire
+from .false_fire import Looks, Threshold, chance_to_fire, least_caught
 from .simulation import Compared, Outcomes, Rollout, simulate
 from .sizing import Stage, smallest_harm
+from .spans import REQUESTS, kept, lost
 
 _GOOD_ENOUGH = 0.8
 """The chance below which a plan is warned about: that a good version is promoted, or a bad one taken back."""
+_LOST_AT_MOST = 0.15
+"""Part of what requests could tell that may be lost before it is warned about."""
 _OFTEN = 0.01
 """The chance that a limit takes a good version back, above which it is warned about."""
 
@@ -66,13 +70,16 @@ class Plan:
     """What a rollout will do."""
 
     promoted: float
-    """Chance that a version as good as stable is promoted by comparisons alone."""
+    """Chance that a version as good as stable is promoted, as far as comparisons go: 1 where nothing is compared."""
     rolled_back: float
     """Chance that comparisons take it back."""
     steps: tuple[StepOutlook, ...]
     gates: tuple[GateOutlook, ...]
     false_fires: Mapping[str, float]
     """For each limit, the chance that it takes a version as good as stable back within the holds."""
+    caught: Mapping[str, float | None]
+    """For each limit, about the least share of bad requests, 0 to 1, with which a version is taken back by it within
+    the holds with a probability of at least 0.8; None where it is with none."""
     warnings: tuple[str, ...] = field(default=())
     """Why this cannot work, or not well: a sentence each."""
 
@@ -89,29 +96,21 @@ def plan(
         runs: Simulated rollouts behind each chance: a standard error of at most 1 / (2 sqrt(runs)).
         seed: Of the generator.
     """
-    good = simulate(rollout, odds=[1.0] * len(rollout.gates), runs=runs, seed=seed)
+    good = simulate(rollout, odds=[1.0] * len(rollout.gates), runs=runs, seed=seed) if rollout.gates else None
     steps = tuple(_step(rollout, index, good) for index in range(len(rollout.steps)))
     gates = tuple(_gate(rollout, index, runs=runs, seed=seed) for index in range(len(rollout.gates)))
-    fires = {
-        limit.name: chance_to_fire(
-            limit.threshold,
-            steps=rollout.steps,
-            rate=rollout.rate,
-            bad=limit.bad,
-            interval=interval,
-            runs=runs,
-            seed=seed,
-        )
-        for limit in limits
-    }
-    promoted = float(good.promoted.mean())
+    seen = Looks(steps=rollout.steps, rate=rollout.rate, interval=interval)
+    fires = {limit.name: chance_to_fire(limit.threshold, seen, bad=limit.bad, runs=runs, seed=seed) for limit in limits}
+    promoted = float(good.promoted.mean()) if good is not None else 1.0
     return Plan(
         promoted=promoted,
-        rolled_back=float(good.rolled_back.mean()),
+        rolled_back=float(good.rolled_back.mean()) if good is not None else 0.0,
         steps=steps,
         gates=gates,
         false_fires=fires,
+        caught={limit.name: least_caught(limit.threshold, seen, seed=seed) for limit in limits},
         warnings=(
+            *(_loses(rollout) if rollout.gates else ()),
             *_cannot_clear(rollout, promoted),
             *_cannot_catch(steps),
             *(warning for gate in gates for warning in _lets_through(gate)),
@@ -120,9 +119,9 @@ def plan(
     )
 
 
-def _step(rollout: Rollout, index: int, good: Outcomes) -> StepOutlook:
+def _step(rollout: Rollout, index: int, good: Outcomes | None) -> StepOutlook:
     step = rollout.steps[index]
-    took = good.passed_after[:, index]
+    took = good.passed_after[:, index] if good is not None else np.array([step.hold])  # nothing else is waited for
     passed = took[~np.isnan(took)]
     return StepOutlook(
         weight=step.weight,
@@ -136,8 +135,12 @@ def _step(rollout: Rollout, index: int, good: Outcomes) -> StepOutlook:
 def _smallest_harm(rollout: Rollout, gate: Compared, *, until: int) -> float | None:
     if gate.bad == 0:
         return None
+    loss = lost(rollout.rate * rollout.span)
     seen = [
-        (Stage(weight=step.weight, bad=gate.bad, dispersion=gate.dispersion), rollout.rate * step.weight * step.hold)
+        (
+            Stage(weight=step.weight, bad=gate.bad, dispersion=gate.dispersion),
+            rollout.rate * step.weight * step.hold * float(kept(loss, weight=step.weight, odds=gate.worse_by)),
+        )
         for step in rollout.steps[: until + 1]
     ]
     return smallest_harm(seen, alpha=rollout.alpha, part=1 / len(rollout.gates) / len(rollout.steps))
@@ -155,6 +158,17 @@ def _gate(rollout: Rollout, index: int, *, runs: int, seed: int) -> GateOutlook:
         promoted=float(found.promoted.mean()),
         failed_requests=float(found.requests.mean()) * (share - gate.bad),
     )
+
+
+def _loses(rollout: Rollout) -> list[str]:
+    within = rollout.rate * rollout.span
+    part = float(lost(within))
+    if part <= _LOST_AT_MOST:
+        return []
+    return [
+        f"Only {within:.2g} requests come within a span of {rollout.span:g} s, and {part:.0%} of what requests could "
+        f"tell is lost: make interval longer, up to about {ceil(REQUESTS / rollout.rate)} s"
+    ]
 
 
 def _cannot_clear(rollout: Rollout, promoted: float) -> list[str]:

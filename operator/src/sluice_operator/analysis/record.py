@@ -14,6 +14,9 @@ import numpy as np
 from .eprocess import COLUMNS, Comparisons, Evidence
 from .odds import FloatArray
 
+_MOST = 10**15
+"""Requests that evidence may be about at most: sums of more would not be exact."""
+
 
 def written(evidence: Evidence) -> list[dict[str, Any]]:
     """Each row of the evidence as a value that JSON can hold."""
@@ -35,7 +38,7 @@ def read(values: list[dict[str, Any]]) -> Evidence:
                 negligible=np.array([float(v["negligible"]) for v in values]),
                 starts=np.array([int(v["starts"]) for v in values], dtype=np.int64),
             ),
-            likelihood=_rows([_unpacked(v["likelihood"]) for v in values]),
+            likelihood=_rows([_finite(_unpacked(v["likelihood"])) for v in values]),
             wealth=_rows([_unpacked(v["wealth"]) for v in values]),
             started=np.array([_count(v["started"], most=v["starts"]) for v in values], dtype=np.int64),
             counts=np.array([_counts(v["counts"]) for v in values], dtype=np.int64).reshape(len(values), 4),
@@ -77,6 +80,12 @@ def _unpacked(text: str) -> FloatArray:
     return values
 
 
+def _finite(values: FloatArray) -> FloatArray:
+    if not np.isfinite(values).all():
+        raise ValueError("not evidence: a likelihood that is not finite")
+    return values
+
+
 def _rows(rows: list[FloatArray]) -> FloatArray:
     return np.stack(rows) if rows else np.zeros((0, COLUMNS))
 
@@ -89,13 +98,13 @@ def _count(value: Any, *, most: int) -> int:
 
 def _counts(value: Any) -> list[int]:
     candidate, candidate_bad, stable, stable_bad = (int(count) for count in value)
-    if not (0 <= candidate_bad <= candidate and 0 <= stable_bad <= stable):
+    if not (0 <= candidate_bad <= candidate <= _MOST and 0 <= stable_bad <= stable <= _MOST):
         raise ValueError(f"not evidence: {value} are no counts")
     return [candidate, candidate_bad, stable, stable_bad]
 
 
 def _pair(value: Any) -> list[float]:
     difference, weight = (float(part) for part in value)
-    if not abs(difference) <= weight:
+    if not abs(difference) <= weight <= _MOST:
         raise ValueError(f"not evidence: {value} is no mean")
     return [difference, weight]

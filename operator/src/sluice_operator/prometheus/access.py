@@ -1,4 +1,4 @@
-"""How a Prometheus is reached: where it is, whom to trust, and what to show it.
+"""How a Prometheus is reached: where it is, whom to trust, and what to show it; and what it may be asked.
 
 Credentials are files, read anew for every question: a Secret that changes is seen without a restart.
 """
@@ -7,7 +7,15 @@ import ssl
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+
+class GatewayKind(StrEnum):
+    """The Gateways whose counters can be read."""
+
+    CONTOUR = "contour"
+    ISTIO = "istio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,10 @@ class Access:
     password_file: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with every question."""
+    gateway: GatewayKind | None = None
+    """The Gateway that it scrapes; None where nobody said."""
+    custom_queries: bool = False
+    """Whether it may be asked what versions write into their gates."""
 
     def shown(self) -> dict[str, str]:
         """The headers of a question, credentials included.

@@ -5,8 +5,6 @@ half of the pods.
 """
 
 import asyncio
-import json
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+import msgspec
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -31,6 +30,8 @@ _JITTER = wait_random_exponential(multiplier=0.1, max=0.5)
 _WORDS = 200
 _MOST_BYTES = 64 * 1024**2
 """An answer about 5,000 rollouts has as much; more would cost the operator its memory."""
+_MOST_BYTES_OF_ONE = 1024**2
+"""An answer that must have one series has far less."""
 _CLOCKS_DIFFER = 30.0
 
 
@@ -55,6 +56,28 @@ class Series:
     """(Unix seconds, value), oldest first: raw samples, with the times at which they were scraped."""
 
 
+class _Told(msgspec.Struct, gc=False):
+    """A series as Prometheus tells it."""
+
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = []
+
+
+class _Data(msgspec.Struct):
+    result_type: str = msgspec.field(name="resultType")
+    result: list[_Told]
+
+
+class _Answer(msgspec.Struct):
+    status: str = ""
+    data: _Data | None = None
+    error: Any = None
+    warnings: Any = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
 class PrometheusClient:
     """The query API of one Prometheus."""
 
@@ -74,7 +97,7 @@ class PrometheusClient:
         self._clock = clock
         self._access = access
         self._trust = Trust(access.ca_file)
-        self._url = access.url.rstrip("/") + "/api/v1/query"
+        self._url = access.url.rstrip("/") + "/api/v1/"
         self._session = session
         self._timeout = timeout
 
@@ -92,35 +115,52 @@ class PrometheusClient:
             wait=_pause,
             reraise=True,
         )
+        asked = {"query": query, "time": f"{at:.3f}"}
         async for attempt in retrying:
             with attempt:
-                return await self._ask(query, at, seconds=max(0.001, ends - loop.time()))
+                return await self._ask("query", asked, seconds=max(0.001, ends - loop.time()), most=_MOST_BYTES)
         raise AssertionError("tenacity ends with a result or an error")
 
-    async def _ask(self, query: str, at: float, *, seconds: float) -> list[Series]:
-        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=min(_CONNECT_SECONDS, seconds))
+    async def over_time(
+        self, query: str, *, start: int, end: int, step: int, seconds: float, most: int = _MOST_BYTES_OF_ONE
+    ) -> list[Series]:
+        """What a query gives at each `step` from `start` to `end`, in Unix seconds. It is asked once.
+
+        Prometheus is told to give up after as many seconds as are waited. The answer may have `most` bytes: as many as
+        that of a query that gives one series.
+
+        Raises:
+            PrometheusError: when there is no whole answer in time.
+        """
+        asked = {"query": query, "start": str(start), "end": str(end), "step": str(step), "timeout": f"{seconds:.3f}"}
+        return await self._ask("query_range", asked, seconds=seconds, most=most)
+
+    async def _ask(self, path: str, asked: Mapping[str, str], *, seconds: float, most: int) -> list[Series]:
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT_SECONDS, seconds))
         try:
             asking = self._session.post(
-                self._url,
-                data={"query": query, "time": f"{at:.3f}"},
+                self._url + path,
+                data=asked,
                 headers=self._access.shown(),
                 ssl=self._trust.context(),
                 timeout=limit,
                 allow_redirects=False,  # credentials are for this Prometheus alone
             )
-            async with asking as response:
-                raw = await _read(response)
+            # Not aiohttp's own total: a cancellation that comes at the moment in which that is over gets lost.
+            async with asyncio.timeout(seconds), asking as response:
+                raw = await _read(response, most=most)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _PassingError(f"{type(error).__name__}: {error}") from error
-        body = _json(raw)
+        answer = _read_answer(raw)
+        del raw
         if response.status == 429 or response.status >= 500:
             wait = response.headers.get("Retry-After", "")
             seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0
-            raise _PassingError(_problem(response.status, body), retry_after=seconds)
-        if response.status != 200 or body is None:
-            raise PrometheusError(_problem(response.status, body))
+            raise _PassingError(_problem(response.status, answer), retry_after=seconds)
+        if response.status != 200 or isinstance(answer, str):
+            raise PrometheusError(_problem(response.status, answer))
         _check_clock(response.headers, now=self._clock())
-        return _parse(body)
+        return _series(answer)
 
 
 def _pause(state: RetryCallState) -> float:
@@ -128,7 +168,7 @@ def _pause(state: RetryCallState) -> float:
     return _JITTER(state) + (error.retry_after if isinstance(error, _PassingError) else 0.0)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, *, most: int) -> bytearray:
     """The answer, which is read no further than it may be long.
 
     Raises:
@@ -137,9 +177,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     raw = bytearray()
     async for piece in response.content.iter_any():
         raw += piece
-        if len(raw) > _MOST_BYTES:
-            raise PrometheusError(f"an answer of more than {_MOST_BYTES >> 20} MiB")
-    return bytes(raw)
+        if len(raw) > most:
+            raise PrometheusError(f"an answer of more than {most >> 20} MiB")
+    return raw
 
 
 def _check_clock(headers: Mapping[str, str], *, now: float) -> None:
@@ -151,38 +191,38 @@ def _check_clock(headers: Mapping[str, str], *, now: float) -> None:
         raise PrometheusError(f"its clock and the operator's differ by {abs(ahead):.0f} s")
 
 
-def _json(raw: bytes) -> Any:
-    """The answer, None where it is not JSON that anybody could have meant."""
+def _read_answer(raw: bytes | bytearray) -> _Answer | str:
+    """The answer; what is wrong with it where it is none."""
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
+        return _ANSWER.decode(raw)
+    except msgspec.ValidationError as error:
+        return f"an answer that is not Prometheus': {error}"
+    except (msgspec.DecodeError, RecursionError):
+        return "an answer that is not JSON"
 
 
-def _problem(status: int, body: Any) -> str:
-    if body is None:
-        return f"HTTP {status} with an answer that is not JSON"
-    words = body.get("error") if isinstance(body, dict) else None
-    return f"HTTP {status}: {str(words)[:_WORDS]}" if words else f"HTTP {status}"
+def _problem(status: int, answer: _Answer | str) -> str:
+    if isinstance(answer, str):
+        return f"HTTP {status} with {answer}"
+    return f"HTTP {status}: {str(answer.error)[:_WORDS]}" if answer.error else f"HTTP {status}"
 
 
-def _parse(body: Any) -> list[Series]:
+def _series(answer: _Answer) -> list[Series]:
+    """All series of an answer, which is used up by that: a thousand rollouts' need not be in memory twice."""
+    data = answer.data
+    if answer.status != "success" or answer.warnings or data is None:
+        raise PrometheusError(str(answer.error or answer.warnings or "an answer without data")[:_WORDS])
+    if data.result_type != "matrix":
+        raise PrometheusError(f"a {data.result_type} where a matrix was asked for")
     try:
-        if body["status"] != "success" or body.get("warnings"):
-            raise PrometheusError(str(body.get("error") or body.get("warnings"))[:_WORDS])
-        data = body["data"]
-        if data["resultType"] != "matrix":
-            raise PrometheusError(f"a {data['resultType']} where a matrix was asked for")
-        return [_series(series["metric"], series["values"]) for series in data["result"]]
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        data.result.reverse()
+        return [_of(data.result.pop()) for _ in range(len(data.result))]
+    except (ValueError, OverflowError) as error:
         raise PrometheusError(f"an answer that is not Prometheus': {error}") from error
 
 
-def _series(metric: Any, values: Any) -> Series:
-    labels = dict(metric)
-    samples = tuple((float(at), float(value)) for at, value in values)
-    if not all(type(text) is str for text in labels.values()):
-        raise TypeError("a label that is not text")
-    if not all(math.isfinite(at) for at, _ in samples):
-        raise ValueError("a sample of no time")
-    return Series(labels=labels, samples=samples)
+def _of(told: _Told) -> Series:
+    if not told.values:
+        raise ValueError("a series without samples")
+    at, values = zip(*told.values, strict=True)
+    return Series(labels=told.metric, samples=tuple(zip(at, map(float, values), strict=True)))
