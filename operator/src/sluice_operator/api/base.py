@@ -49,6 +49,14 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def format_roughly(seconds: float) -> str:
+    """A time that is an expectation, in the unit that people would use: ``50 s``, ``4 min``, ``2.5 h``, ``3 days``."""
+    for unit, size, most in (("s", 1, 90), ("min", 60, 90 * 60), ("h", 3600, 48 * 3600)):
+        if seconds < most:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds / 86400:,.0f} days"
+
+
 _DURATION_SCHEMA = {"type": "string", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 24}
 
 Duration = Annotated[

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import action, modelversion, policy
+from . import action, modelversion, policy, status
 from .base import GROUP, VERSION, ApiModel
 from .schema import structural_schema
 
@@ -34,7 +34,7 @@ KINDS = (
         short="mv",
         description="One version of a machine-learning model, rolled out on evidence.",
         spec=modelversion.ModelVersionSpec,
-        status=modelversion.ModelVersionStatus,
+        status=status.ModelVersionStatus,
         columns=(
             ("Model", "string", ".spec.model", 0),
             ("Version", "string", ".spec.version", 0),

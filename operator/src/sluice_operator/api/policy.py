@@ -57,8 +57,8 @@ class Require(ApiModel):
     min_steps: Annotated[int, Field(ge=1, le=20)] | None = None
     """How many steps a rollout has at least; a strategy without steps is then refused."""
     gates: Annotated[list[Name], Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})] = []
-    """Gates that are always asked, as this policy's defaults (or the installation) have them. A version may only lower
-    their limits, and strategy Replace, which asks no gate, is refused."""
+    """Gates that are always asked, as this policy's defaults (or the installation) have them. A version may only make
+    them stricter, and strategy Replace, which asks no gate, is refused."""
     digest: bool = False
     """Whether a version must say its digest."""
 
@@ -70,6 +70,7 @@ class RolloutPolicySpec(ApiModel):
         json_schema_extra=rules(
             (
                 "!has(self.require) || !has(self.require.gates) || !has(self.defaults) || !has(self.defaults.analysis) "
+                "|| !has(self.defaults.analysis.gates) "
                 "|| self.require.gates.all(n, self.defaults.analysis.gates.exists(g, g.name == n))",
                 "each gate of require.gates must be one of defaults.analysis.gates",
             ),

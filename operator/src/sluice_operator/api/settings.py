@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from .analysis import Analysis, AnalysisSettings
 from .base import ApiModel, Duration, bounded, rules
-from .gates import Analysis
 from .preflight import Preflight, PreflightSettings
 
 
@@ -39,6 +39,14 @@ class OnNoData(StrEnum):
     ROLLBACK = "Rollback"
 
 
+class OnInconclusive(StrEnum):
+    """What happens when a step has been held for maxHold and its comparisons still cannot tell."""
+
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+    PROMOTE = "Promote"
+
+
 class Approvals(ApiModel):
     """People who must agree, each by a RolloutAction of his own."""
 
@@ -63,6 +71,7 @@ class Step(ApiModel):
 
 
 Holdback = Annotated[int, Field(ge=0, le=50)]
+MinRequests = Annotated[int, Field(ge=0, le=100_000_000)]
 MaxHold = Annotated[Duration, bounded("duration(self) <= duration('720h')", "must be at most 720h")]
 Steps = Annotated[
     list[Step],
@@ -87,6 +96,8 @@ class ProbationSettings(ApiModel):
 
     duration: Duration | None = None
     """How long the candidate must hold it before it becomes stable."""
+    min_requests: MinRequests | None = None
+    """How many requests the candidate must have answered in it."""
     holdback: Holdback | None = None
     """Percent of the requests that stay on stable meanwhile."""
 
@@ -96,6 +107,8 @@ class Probation(ApiModel):
 
     duration: Duration
     """How long the candidate must hold it before it becomes stable."""
+    min_requests: MinRequests = 0
+    """How many requests the candidate must have answered in it."""
     holdback: Holdback = 0
     """Percent of the requests that stay on stable meanwhile."""
 
@@ -131,8 +144,12 @@ class RolloutSettings(ApiModel):
     max_hold: MaxHold | None = None
     """How long a step may wait for its gates to see enough."""
     on_no_data: OnNoData | None = None
-    """What happens then: wait on for somebody to act (Hold), or take the version back (Rollback)."""
-    analysis: Analysis | None = None
+    """What happens then where too little was seen: wait on for somebody to act (Hold), or take the version back
+    (Rollback)."""
+    on_inconclusive: OnInconclusive | None = None
+    """What happens then where enough was seen and comparisons cannot tell: wait for somebody to act (Pause), take the
+    version back (Rollback), or go on to the next step (Promote)."""
+    analysis: AnalysisSettings | None = None
     """How the candidate is judged."""
 
 
@@ -149,6 +166,8 @@ class EffectiveRollout(ApiModel):
     """Traffic shares the candidate goes through, in order; none unless the strategy is Canary."""
     approvals: Approvals | None = None
     """Who must agree before the candidate gets all traffic."""
+    own_approvals: Approvals | None = None
+    """Who must agree then as well: the version asks for another group than its policy requires."""
     probation: Probation
     """The time after that, in which stable is still warm."""
     ready_timeout: Duration
@@ -156,6 +175,8 @@ class EffectiveRollout(ApiModel):
     max_hold: MaxHold = timedelta(hours=1)
     """How long a step may wait for its gates to see enough."""
     on_no_data: OnNoData = OnNoData.HOLD
-    """What happens then."""
+    """What happens then where too little was seen."""
+    on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
+    """What happens then where comparisons cannot tell."""
     analysis: Analysis
     """How the candidate is judged."""

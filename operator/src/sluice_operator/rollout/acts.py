@@ -5,13 +5,14 @@ effect and its uid together. What came of an act is said of it again for ever af
 be seen yet: one that is found there, or in the route's mark, had its effect, or was refused, and never has another.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..api.action import Action, Outcome, RolloutActionStatus
-from ..api.modelversion import Approval, Decision, HandledAct, ModelVersionStatus, Paused, Phase
+from ..api.outbox import OUTBOX
 from ..api.settings import Approvals
+from ..api.status import Approval, Decision, HandledAct, ModelVersionStatus, Paused, Phase
 from .approvals import needed, outstanding
 from .returning import anew
 from .roles import Roles, assign
@@ -21,7 +22,13 @@ from .snapshot import Act, Snapshot, Version
 EXPIRES = timedelta(minutes=10)
 """An act that could not be looked at for so long was meant for a state that people can no longer remember."""
 
+_LASTING = frozenset({Action.ABORT, Action.REJECT})
+"""Acts that take traffic away: no clock that is wrong, and no operator that was away, keeps them from that."""
+
 _REMEMBERED = 20
+
+_ROOM_FOR_ACTS = OUTBOX - 4
+"""Entries that may wait to be recorded before no more acts are taken: one that takes the traffic away always is."""
 
 
 class RefusedError(Exception):
@@ -67,15 +74,24 @@ def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, Ro
         return RolloutActionStatus(outcome=outcome, message=message[:512], at=now)
 
     version = next((v for v in snapshot.versions if v.name == act.spec.model_version), None)
+    unreadable = next((v for v in snapshot.invalid if v.name == act.spec.model_version), None)
+    if unreadable is not None:
+        refused = said(Outcome.REFUSED, f"{unreadable.name} cannot be read: {unreadable.problem}")
+        return snapshot, _said_before(unreadable.status, act) or refused
     if version is None or version.uid != act.spec.uid:
         missing = f"there is no ModelVersion {act.spec.model_version} with the uid {act.spec.uid}"
         return snapshot, said(Outcome.REFUSED, missing)
-    before = next((handled for handled in version.status.acts if handled.uid == act.uid), None)
+    before = _said_before(version.status, act)
     if before is not None:
-        return snapshot, RolloutActionStatus(outcome=before.outcome, message=before.message, at=before.at)
-    if any(mark.act == act.uid for mark in snapshot.route.marks):
+        return snapshot, before
+    decision = version.status.decision
+    if decision is not None and decision.act == act.uid:
         return snapshot, said(Outcome.APPLIED, _DONE[act.spec.action])
-    if now > act.created_at + EXPIRES:
+    if any(mark.act == act.uid for mark in snapshot.route.marks):
+        # The operator ended, or somebody else wrote, between the route and the status: that is to hold it as well.
+        handled = HandledAct(uid=act.uid, outcome=Outcome.APPLIED, message=_DONE[act.spec.action], at=now)
+        return _holding(snapshot, version, version.status, handled), said(Outcome.APPLIED, handled.message)
+    if now > act.created_at + EXPIRES and act.spec.action not in _LASTING:
         minutes = EXPIRES.seconds // 60
         late = f"nothing came of it within {minutes} minutes, so it has no effect any more"
         return snapshot, said(Outcome.EXPIRED, late)
@@ -83,12 +99,29 @@ def _consider(snapshot: Snapshot, act: Act, now: datetime) -> tuple[Snapshot, Ro
     if len(recent) >= _REMEMBERED:
         many = f"{_REMEMBERED} acts on this version within ten minutes: wait before the next"
         return snapshot, said(Outcome.REFUSED, many)
+    waiting = len(version.unrecorded) + sum(handled.at == now for handled in version.status.acts)
+    crowded = waiting >= _ROOM_FOR_ACTS
+    is_over = decision is not None and decision.action in ("Abort", "Reject")
+    if crowded and (is_over or act.spec.action not in _LASTING):
+        full = "LedgerUnavailable: so much waits to be recorded that there is no room for an act"
+        return snapshot, said(Outcome.REFUSED, full)
     status, outcome, message = _effect(snapshot, act, version, now)
+    if crowded and outcome is Outcome.REFUSED:
+        return snapshot, said(outcome, message)
     handled = HandledAct(uid=act.uid, outcome=outcome, message=message[:512], at=now)
-    status = status.model_copy(update={"acts": [*status.acts, handled][-_REMEMBERED:]})
-    changed = replace(version, status=status)
-    versions = tuple(changed if v is version else v for v in snapshot.versions)
-    return replace(snapshot, versions=versions), said(outcome, message)
+    return _holding(snapshot, version, status, handled), said(outcome, message)
+
+
+def _holding(snapshot: Snapshot, version: Version, status: ModelVersionStatus, handled: HandledAct) -> Snapshot:
+    """The snapshot in which a version has a status that also holds what came of an act."""
+    changed = replace(version, status=status.model_copy(update={"acts": [*status.acts, handled][-_REMEMBERED:]}))
+    return replace(snapshot, versions=tuple(changed if v is version else v for v in snapshot.versions))
+
+
+def _said_before(status: ModelVersionStatus, act: Act) -> RolloutActionStatus | None:
+    """What the version's status says came of an act; None where it does not know it."""
+    before = next((handled for handled in status.acts if handled.uid == act.uid), None)
+    return RolloutActionStatus(outcome=before.outcome, message=before.message, at=before.at) if before else None
 
 
 def _effect(snapshot: Snapshot, act: Act, version: Version, now: datetime) -> tuple[ModelVersionStatus, Outcome, str]:
@@ -148,22 +181,28 @@ def _approve(about: _About) -> ModelVersionStatus:
     wanted = needed(settings, status.step) if settings else ()
     if not wanted:
         raise RefusedError("nothing waits for approvals here")
-    for approvals in wanted:
-        _check_approver(approvals, about)
-    if any(a.by == spec.requested_by and a.step == status.step for a in status.approvals):
+    groups = _groups(wanted, about)
+    before = [a.groups for a in status.approvals if a.by == spec.requested_by and a.step == status.step]
+    if any(known is None or groups <= set(known) for known in before):
         raise RefusedError(f"{spec.requested_by} has agreed already")
-    approval = Approval(by=spec.requested_by, step=status.step, at=about.now)
+    approval = Approval(by=spec.requested_by, step=status.step, groups=sorted(groups), at=about.now)
     return status.model_copy(update={"approvals": [*status.approvals, approval][-20:]})
 
 
-def _check_approver(approvals: Approvals, about: _About) -> None:
+def _groups(wanted: Sequence[Approvals], about: _About) -> set[str]:
+    """The groups for which a person's approval counts. An author agrees nowhere if he may not somewhere."""
     spec, author = about.act.spec, about.version.author
-    if approvals.group is not None and approvals.group not in spec.groups:
-        raise RefusedError(f"only members of {approvals.group} may approve, and the act does not say that one asks")
-    if approvals.not_by_author and author is None:
+    asked = {approvals.group for approvals in wanted if approvals.group is not None}
+    found = asked.intersection(spec.groups)
+    if not found and all(approvals.group is not None for approvals in wanted):
+        who = " or ".join(sorted(asked))
+        raise RefusedError(f"only members of {who} may approve, and the act does not say that one asks")
+    not_by_author = any(approvals.not_by_author for approvals in wanted)
+    if not_by_author and author is None:
         raise RefusedError("who made the version may not approve it, and the annotation sluice.dev/author does not say")
-    if approvals.not_by_author and author == spec.requested_by:
+    if not_by_author and author == spec.requested_by:
         raise RefusedError(f"{author} made the version, and so may not approve it")
+    return found
 
 
 def _end(about: _About) -> ModelVersionStatus:

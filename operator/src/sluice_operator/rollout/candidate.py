@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from ..api.base import format_duration
-from ..api.modelversion import Decision, Phase
 from ..api.settings import Strategy
-from .approvals import outstanding
+from ..api.status import Decision, Phase
+from .approvals import outstanding, waits_for
 from .move import Move, Situation
 from .snapshot import ON_TRAFFIC, Mark
 
@@ -114,10 +114,10 @@ def wait(s: Situation, message: str, *, phase: Phase | None = None) -> Move:
 
 def awaiting(s: Situation, step: int | None) -> Move | None:
     """Waiting for people to agree, unless they have; see `approvals.needed` for the step."""
-    missing = outstanding(s.settings, step, s.candidate.status.approvals)
-    if not missing:
+    given = s.candidate.status.approvals
+    if not outstanding(s.settings, step, given):
         return None
-    more = f"waits for {missing} approval{'s' if missing > 1 else ''}"
+    more = f"waits for {waits_for(s.settings, step, given)}"
     if s.on_traffic:
         return stay(s, f"{s.where(step or 0)}: {more}", phase=Phase.AWAITING_APPROVAL)
     waits = wait(s, f"ready: {more} before its first traffic", phase=Phase.AWAITING_APPROVAL)
@@ -138,9 +138,24 @@ def not_up_to(s: Situation, weight: int) -> Move | None:
     message = not_ready(s)
     if available < pods:
         message = f"waits for {pods} pods before it gets {weight} % of the requests: {available} are available"
+    by = s.candidate.status.pods_by or s.now + s.settings.ready_timeout
+    move = stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
+    if not s.on_traffic:
+        move = wait(s, message).but(step_started_at=s.candidate.status.step_started_at)
+    if s.now >= by:
+        # It goes on when they come: what keeps them away is not the version's fault.
+        return move.but(message=f"NotEnoughPods: {move.message}", pods_by=by)
+    return move.but(pods_by=by, next_at=min(by, move.next_at or by))
+
+
+def unrecordable(s: Situation) -> Move | None:
+    """Nobody gets more traffic while the record cannot say so."""
+    if s.recordable:
+        return None
+    why = "LedgerUnavailable:"
     if s.on_traffic:
-        return stay(s, f"{s.where(s.step or 0)}: {message}", pods=pods)
-    waits = wait(s, message)
+        return stay(s, f"{why} {s.where(s.step or 0)}: gets no more traffic while that cannot be recorded")
+    waits = wait(s, f"{why} ready: gets no traffic while that cannot be recorded")
     return waits.but(step_started_at=s.candidate.status.step_started_at)
 
 

@@ -6,7 +6,7 @@ asked for, and one that its autoscaler lets grow is not given back to with fewer
 
 from collections.abc import Collection, Mapping
 
-from ..api.modelversion import ModelVersionStatus, Phase
+from ..api.status import ModelVersionStatus, Phase
 from .move import Move, pods_for
 from .roles import Roles
 from .snapshot import Snapshot, Version
@@ -17,14 +17,15 @@ def capacity(version: Version, snapshot: Snapshot) -> int | None:
 
     It is the one with most of the traffic who is measured, by the pods it has or by those it is to have.
     """
-    before = version.status.capacity
-    others = [v for v in snapshot.versions if v is not version and snapshot.route.weight(v) > 0]
-    most = max(others, key=snapshot.route.weight, default=None)
-    if most is None:
-        return before
-    # A pod more than it may have is one that is being replaced.
-    seen = min(max(most.backend.available, most.backend.desired), most.spec.predictor.max_replicas)
-    return max(before or 0, seen)
+    before, live = version.status.capacity, snapshot.route.weights
+    seen = {v.backend.name: _pods(v) for v in snapshot.versions if v is not version} | dict(snapshot.pods)
+    most = max((name for name in seen if live.get(name, 0) > 0), key=live.__getitem__, default=None)
+    return before if most is None else max(before or 0, seen[most])
+
+
+def _pods(version: Version) -> int:
+    """A pod more than it may have is one that is being replaced."""
+    return min(max(version.backend.available, version.backend.desired), version.spec.predictor.max_replicas)
 
 
 def replicas(roles: Roles, moves: Mapping[str, Move], statuses: Mapping[str, ModelVersionStatus]) -> dict[str, int]:

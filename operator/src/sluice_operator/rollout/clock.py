@@ -11,7 +11,7 @@ from datetime import datetime
 from .roles import settled
 from .snapshot import Snapshot, Version
 
-_BEGAN = ("step_started_at", "traffic_ended_at")
+_BEGAN = ("step_started_at", "traffic_ended_at", "ready_since")
 
 
 def not_later_than(snapshot: Snapshot, now: datetime) -> Snapshot:
@@ -26,8 +26,8 @@ def _version(version: Version, snapshot: Snapshot, now: datetime) -> Version:
     status = version.status
     times = {name: getattr(status, name) for name in _BEGAN}
     changes = {name: now for name, at in times.items() if at is not None and at > now}
-    if status.ready_by is not None:
+    deadlines = {"ready_by": status.ready_by, "pods_by": status.pods_by}
+    if any(deadlines.values()):
         latest = now + settled(version, snapshot).settings.ready_timeout
-        if status.ready_by > latest:
-            changes["ready_by"] = latest
+        changes |= {name: latest for name, by in deadlines.items() if by is not None and by > latest}
     return replace(version, status=status.model_copy(update=changes)) if changes else version

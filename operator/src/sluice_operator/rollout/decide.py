@@ -6,13 +6,15 @@ stable; what was taken back never rises again; without evidence nothing rises.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from ..api.modelversion import ModelVersionStatus
+from ..api.status import ModelVersionStatus
 from . import unreadable
 from .acts import consider
 from .capacity import kept_for_return, replicas
 from .clock import not_later_than
+from .entries import with_outboxes
+from .increases import is_promotion, without_increases
 from .move import Move
 from .moves import all_moves
 from .plan import Plan, RouteTable
@@ -22,6 +24,10 @@ from .roles import Roles, assign
 from .snapshot import ENDED, Snapshot, Version
 from .status import build_status
 from .table import DRAIN, drained, loses_traffic, route_table, to_be_swept
+
+_LEFT_BEHIND = timedelta(hours=1)
+"""So long a route to backends that are not there outlives the model's versions, counted from when it was made: whoever
+restores a namespace may begin with its routes, and they say which version was stable."""
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Plan:
@@ -33,7 +39,17 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     """
     considered = consider(not_later_than(snapshot, now), now)
     plan = _decide(with_fallback(considered.snapshot, now), now)
-    return replace(plan, acts=considered.outcomes)
+    statuses = with_outboxes(snapshot, plan.statuses, now)
+    guard = dict.fromkeys((*plan.guard, *_kept(snapshot, statuses)))
+    return replace(plan, acts=considered.outcomes, statuses=statuses, guard=tuple(guard))
+
+
+def _kept(snapshot: Snapshot, statuses: Mapping[str, ModelVersionStatus]) -> tuple[str, ...]:
+    """Versions that must not vanish before the record, which takes nothing now, says what became of them."""
+    if snapshot.recordable:
+        return ()
+    free = (v for v in snapshot.versions if not v.finalizer and not v.deleting and v.name in statuses)
+    return tuple(v.name for v in free if any(entry.id not in v.recorded for entry in statuses[v.name].outbox))
 
 
 def _decide(snapshot: Snapshot, now: datetime) -> Plan:
@@ -51,9 +67,10 @@ def _decide(snapshot: Snapshot, now: datetime) -> Plan:
         for name, move in moves.items()
     } | unreadable.statuses(snapshot, now)
     carried = [name for name, v in versions.items() if table is not None and table.weight(v.backend.name) > 0]
+    takes_back = loses_traffic(snapshot, table, roles, moves) and not is_promotion(snapshot, table, roles)
     return Plan(
-        route=table,
-        rollback=loses_traffic(snapshot, table, roles, moves),
+        route=without_increases(snapshot, table, roles) if table is not None and takes_back else table,
+        rollback=takes_back,
         run=_to_run(roles, moves),
         preflight=to_be_asked(snapshot, roles),
         replicas=replicas(roles, moves, statuses) or kept_for_return(roles, idle),
@@ -110,8 +127,11 @@ def _taken_away(snapshot: Snapshot, moves: Mapping[str, Move], now: datetime) ->
 
 def _without_versions(snapshot: Snapshot, now: datetime) -> Plan:
     """Nothing is left that can be read but what once served: it goes, unless the route still sends it requests."""
-    serving = any(weight > 0 for weight in snapshot.route.weights.values())
-    remove = snapshot.route.exists and not snapshot.route.foreign and not serving
+    route = snapshot.route
+    served = {name for name, weight in route.weights.items() if weight > 0}
+    unserved = served <= snapshot.missing and not snapshot.invalid
+    left_behind = unserved and route.created_at is not None and now >= route.created_at + _LEFT_BEHIND
+    remove = route.exists and not route.foreign and (not served or left_behind)
     return Plan(
         remove_route=remove,
         sweep=to_be_swept(snapshot, None),
@@ -135,4 +155,5 @@ def _wake_at(
             times.append(since + DRAIN)
     times += unreadable.released_by(snapshot, now)
     times += [at.until for at in (table.addresses if table is not None else ()) if at.until is not None]
+    times += [since + DRAIN for _, since in (table.draining if table is not None else ())]
     return min((at for at in times if at > now), default=None)

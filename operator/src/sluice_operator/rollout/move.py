@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..api.modelversion import Decision, Phase
 from ..api.settings import EffectiveRollout, Strategy
+from ..api.status import Decision, Phase
 from .approvals import outstanding
 from .preflight import passed
 from .snapshot import ON_TRAFFIC, Mark, Route, Version
@@ -33,6 +33,8 @@ class Move:
     promoted_at: datetime | None = None
     pods: int = 0
     """Pods that it needs before it can have more."""
+    pods_by: datetime | None = None
+    """When people are told that these do not come."""
 
     def but(self, **changes: Any) -> "Move":
         """The same move but for some fields."""
@@ -50,6 +52,8 @@ class Situation:
     route: Route
     settings: EffectiveRollout
     now: datetime
+    recordable: bool = True
+    """Whether the record takes what is to be said of more traffic."""
 
     @property
     def step(self) -> int | None:
@@ -108,11 +112,12 @@ class Situation:
 
     @property
     def ready_by(self) -> datetime | None:
-        """When the candidate is given up; None once it has been ready for as long as that could take."""
-        by = self.candidate.status.ready_by
-        if by is None or (self.on_traffic and self.now >= self._began + self.settings.ready_timeout):
+        """When the candidate is given up; None once it has been ready, or on a step, for as long as that could take."""
+        status = self.candidate.status
+        since = [at for at in (status.ready_since, self._began if self.on_traffic else None) if at is not None]
+        if status.ready_by is None or any(self.now >= at + self.settings.ready_timeout for at in since):
             return None
-        return by
+        return status.ready_by
 
     @property
     def _began(self) -> datetime:

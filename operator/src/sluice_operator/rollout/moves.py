@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ..api.modelversion import Decision, Phase
+from ..api.status import Decision, Phase
 from .candidate import TAKEN_BACK
 from .move import Move, Situation
 from .progress import progress
@@ -50,23 +50,28 @@ def all_moves(snapshot: Snapshot, roles: Roles, now: datetime) -> dict[str, Move
                 route=snapshot.route,
                 settings=settings,
                 now=now,
+                recordable=snapshot.recordable,
             )
         )
-    if snapshot.address_problem is not None:
-        _tell_of_address(moves, snapshot.address_problem, snapshot, roles)
+    _tell_of_address(moves, snapshot, roles)
     return moves
 
 
 _TELLS_OF_ADDRESS = frozenset({Phase.DEPLOYING, Phase.PREFLIGHT, Phase.STABLE, Phase.DELETION_WAITING})
 
 
-def _tell_of_address(moves: dict[str, Move], problem: str, snapshot: Snapshot, roles: Roles) -> None:
-    """Say on the version that serves, or is to, that the model is not reached where its policy wants it."""
+def _tell_of_address(moves: dict[str, Move], snapshot: Snapshot, roles: Roles) -> None:
+    """Say on the version that serves, or is to, that the model is not reached where its policy wants it, or at all."""
     told = roles.stable or roles.candidate
     if told is None or moves[told.name].phase not in _TELLS_OF_ADDRESS:
         return
-    there = f"; it is reached at {snapshot.url} as before" if snapshot.route.addresses else ""
-    moves[told.name] = moves[told.name].but(message=f"{problem}{there}"[:1024])
+    message = snapshot.address_problem
+    if snapshot.route.refused is not None:
+        message = f"GatewayRefused: {snapshot.route.refused}"
+    elif message is not None and snapshot.route.addresses:
+        message += f"; it is reached at {snapshot.url} as before"
+    if message is not None:
+        moves[told.name] = moves[told.name].but(message=message[:1024])
 
 
 def _name_taken(version: Version) -> str:
@@ -124,15 +129,16 @@ def _taken_back(version: Version, route: Route) -> Move:
     reason = decision.reason if decision else "it was taken back"
     action = decision.action if decision else "Rollback"
     end = Phase.REJECTED if action == "Reject" else Phase.ROLLED_BACK
-    read_back = route.in_force or not route.exists or version.status.phase is end
-    gone = route.weight(version) == 0 and read_back
+    told = version.status.phase is end
+    gone = route.weight(version) == 0 and (route.in_force or not route.exists or told)
     return Move(
         phase=end if gone else Phase.ROLLING_BACK,
         message=f"{TAKEN_BACK.get(action, 'Rolled back')}: {reason}"[:1024],
         step=version.status.step,
         step_started_at=version.status.step_started_at,
         decision=decision,
-        mark=mark,
+        # Where the status says it as well, nothing else needs to.
+        mark=None if gone and told else mark,
     )
 
 
@@ -140,7 +146,10 @@ def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
     status = stable.status
     if status.promoted_at is None and not snapshot.route.in_force:
         phase = status.phase if status.phase is Phase.PREFLIGHT else Phase.DEPLOYING
-        return Move(phase=phase, message="first version: waits for the Gateway to take the route")
+        message = "first version: waits for the Gateway to take the route"
+        if not snapshot.recordable and not snapshot.route.exists:
+            message = "LedgerUnavailable: first version: gets no traffic while that cannot be recorded"
+        return Move(phase=phase, message=message)
     promoted = status.promoted_at
     decision = status.decision
     if promoted is None:

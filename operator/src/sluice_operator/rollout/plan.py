@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..api.action import RolloutActionStatus
-from ..api.modelversion import ModelVersionStatus
+from ..api.status import ModelVersionStatus
 from .address import Address
 from .snapshot import Mark
 
@@ -30,6 +30,8 @@ class RouteTable:
     weights: tuple[tuple[str, int], ...]
     """(backend, percent). A backend at 0 is listed while its last requests drain."""
     marks: tuple[Mark, ...] = ()
+    draining: tuple[tuple[str, datetime], ...] = ()
+    """Since when backends that no status can speak of have had nothing."""
     previews: tuple[Preview, ...] = ()
     addresses: tuple[Address, ...] = ()
     """Where the model is reached: the present address, then former ones that go on for a while."""

@@ -6,8 +6,8 @@ its way back to a place that it had is not asked.
 
 from datetime import datetime
 
-from ..api.modelversion import PreflightStatus, Verdict
 from ..api.settings import EffectiveRollout
+from ..api.status import PreflightStatus, Verdict
 from .roles import Roles, settled
 from .snapshot import PreflightResult, Snapshot, Version
 

@@ -7,11 +7,11 @@ last what lets it have more. No check raises a weight on missing evidence.
 from collections.abc import Callable
 from datetime import timedelta
 
-from ..analysis.gates import GateResult
 from ..api.base import format_duration
-from ..api.modelversion import Phase, Verdict
-from ..api.settings import OnNoData, Strategy
-from .candidate import awaiting, enter, go_to, not_ready, not_up_to, roll_back, stay, tell_of_maximum, wait
+from ..api.settings import Strategy
+from ..api.status import Phase
+from .candidate import awaiting, enter, go_to, not_ready, not_up_to, stay, tell_of_maximum, unrecordable, wait
+from .gating import environment_degraded, gates_wait, limit_pauses, not_comparable, too_few_requests, unanswerable
 from .move import Move, Situation
 from .preflight import BEGUN, GATE, known
 from .retreat import gate_failed, lost_its_pods, ordered_back, preflight_failed, route_taken, stable_gone
@@ -50,6 +50,9 @@ def _in_preflight(s: Situation) -> Move | None:
 def _first_version(s: Situation) -> Move | None:
     if s.stable is not None or s.held:
         return None
+    if not s.recordable:
+        message = "LedgerUnavailable: first version: gets no traffic while that cannot be recorded"
+        return Move(phase=s.before_traffic, message=message)
     return Move(phase=s.before_traffic, message="first version: it gets all traffic", weight=100)
 
 
@@ -91,7 +94,7 @@ def _room_to_begin(s: Situation) -> Move | None:
 def _begin_step(s: Situation) -> Move | None:
     if s.on_traffic:
         return None
-    return enter(s, s.step or 0).but(ready_by=s.ready_by)
+    return unrecordable(s) or enter(s, s.step or 0).but(ready_by=s.ready_by)
 
 
 # What lets it have more
@@ -102,6 +105,8 @@ def _weight_not_taken(s: Situation) -> Move | None:
     has, wanted = s.route.weight(s.candidate), s.weight_at(step)
     if has < wanted and not s.candidate.backend.ready:
         return stay(s, f"{s.where(step)}: {not_ready(s)}").but(weight=has)
+    if has < wanted and not s.recordable:
+        return stay(s, f"LedgerUnavailable: {s.where(step)}: gets no more traffic while that cannot be recorded")
     if has == wanted and s.route.in_force:
         return None
     return stay(s, f"{s.where(step)}: waits for the Gateway to take the route")
@@ -125,15 +130,7 @@ def _ordered_forward(s: Situation) -> Move | None:
     target = s.candidate.status.advance_to
     if target is None or target <= (s.step or 0):
         return None
-    return not_up_to(s, s.weight_at(target)) or go_to(s, target, why="a person's act")
-
-
-def _unanswerable(s: Situation) -> Move | None:
-    """A gate asks for what the version does not count: people are told at once, not when the step has been held."""
-    mute = next((gate for gate in s.candidate.gates if not gate.answerable), None)
-    if mute is None or s.settings.strategy is Strategy.REPLACE:
-        return None
-    return stay(s, f"GateUnanswerable: {mute.name}: {mute.message}"[:1024])
+    return not_up_to(s, s.weight_at(target)) or unrecordable(s) or go_to(s, target, why="a person's act")
 
 
 def _holds(s: Situation) -> Move | None:
@@ -144,28 +141,13 @@ def _holds(s: Situation) -> Move | None:
     return stay(s, f"{s.where(step)}: holds for {format_duration(s.hold_at(step))}")
 
 
-def _gates_wait(s: Situation) -> Move | None:
-    waiting = [gate for gate in s.candidate.gates if gate.verdict is not Verdict.PASS]
-    if s.settings.strategy is Strategy.REPLACE or (s.candidate.gates and not waiting):
-        return None
-    what = f"{s.where(s.step or 0)}: {_waits_for(waiting)}"
-    if s.now < s.held_too_long_from:
-        return stay(s, what)
-    limit = f"maxHold {format_duration(s.settings.max_hold)}"
-    unseen = [gate for gate in waiting if gate.verdict is Verdict.NO_DATA]
-    # That Prometheus is away says nothing about the version.
-    if s.settings.on_no_data is OnNoData.ROLLBACK and unseen and len(unseen) == len(waiting):
-        return roll_back(s, reason=f"{unseen[0].name}: {unseen[0].message}, within {limit}", gate=unseen[0].name)
-    return stay(s, f"{what}, for longer than {limit}: more requests or a person's act will end this")
-
-
 def _agreed(s: Situation) -> Move | None:
     return awaiting(s, s.step)
 
 
 def _next_step(s: Situation) -> Move:
     target = (s.step or 0) + 1
-    return not_up_to(s, s.weight_at(target)) or go_to(s, target, why=None)
+    return not_up_to(s, s.weight_at(target)) or unrecordable(s) or go_to(s, target, why=None)
 
 
 _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
@@ -186,15 +168,13 @@ _CHECKS: tuple[Callable[[Situation], Move | None], ...] = (
     _hold_begins,
     _paused,
     _ordered_forward,
-    _unanswerable,
+    unanswerable,
+    environment_degraded,
+    not_comparable,
+    limit_pauses,
     _holds,
-    _gates_wait,
+    gates_wait,
+    too_few_requests,
     _agreed,
     _next_step,
 )
-
-
-def _waits_for(waiting: list[GateResult]) -> str:
-    if not waiting:
-        return "waits for the gates to answer"
-    return "waits for " + ", ".join(f"gate {gate.name} ({gate.verdict})" for gate in waiting)

@@ -1,7 +1,8 @@
 """What takes traffic away from the candidate, or ends its attempt: it stands before all else and waits for nothing."""
 
 from ..api.base import format_duration
-from ..api.modelversion import Decision, Phase, Verdict
+from ..api.status import Decision, Phase, Verdict
+from .asking import takes_back
 from .candidate import not_ready, roll_back, stay, taken_back
 from .move import Move, Situation
 from .preflight import GATE, known
@@ -24,8 +25,8 @@ def _held(s: Situation, why: str) -> Move:
 
 
 def gate_failed(s: Situation) -> Move | None:
-    """A gate fails."""
-    failed = next((gate for gate in s.candidate.gates if gate.verdict is Verdict.FAIL), None)
+    """A gate fails, and that takes the candidate back."""
+    failed = next((gate for gate in s.candidate.gates if takes_back(gate)), None)
     if failed is None or not s.on_traffic:
         return None
     if s.only_candidate_answers:
@@ -72,7 +73,7 @@ def lost_its_pods(s: Situation) -> Move | None:
     """Nobody answers, or, before its first traffic, KServe does not call it ready."""
     if s.candidate.backend.ready or s.keeps_traffic:
         return None
-    # It does not begin anew when the pods come and go: only a step that was held ends it.
+    # It does not begin anew when the pods come and go: only being ready for as long as it lasts ends it.
     deadline = s.ready_by or s.now + s.settings.ready_timeout
     problem = s.candidate.backend.problem
     if s.now >= deadline:

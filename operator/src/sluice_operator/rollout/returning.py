@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ..api.modelversion import Attempt, ModelVersionStatus, Phase
+from ..api.status import Attempt, ModelVersionStatus, Phase
 from .roles import Roles, assign
 from .snapshot import Snapshot, Version
 from .unreadable import is_going
@@ -30,10 +30,12 @@ def anew(status: ModelVersionStatus, now: datetime, *, restoring: bool = False) 
         conditions=status.conditions,
         weight=status.weight,
         runtime=status.runtime,
+        digest=status.digest if restoring else None,  # what was proven; nobody has looked at it since
         promoted_at=status.promoted_at,
         restoring=restoring,
         acts=status.acts,
         history=[*status.history, over][-_HISTORY:],
+        outbox=status.outbox,
     )
 
 

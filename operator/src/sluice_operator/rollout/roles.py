@@ -17,7 +17,7 @@ class Roles:
     """The parts that the versions of a model play."""
 
     stable: Version | None
-    """Proven last; where none is proven, the one with the greatest weight in the live route."""
+    """Proven last; where none is proven, the one with the greatest weight in the live route that is on no step."""
     holder: str | None
     """Backend that serves in stable's place, because its object is gone or cannot be read."""
     candidate: Version | None
@@ -50,13 +50,13 @@ def assign(snapshot: Snapshot) -> Roles:
     foreign: list[Version] = []
     unproven: list[Version] = []
     for version in usable:
-        if version is stable or (version.proven and not version.status.restoring):
+        if version is stable or _is_proven(version):
             continue
         over = version.ended or snapshot.route.mark(version) is not None
         (ended if over else foreign if version.backend.foreign else unproven).append(version)
     waiting = [v for v in unproven if not v.deleting]
     refused = {v.name: problem for v in waiting if (problem := settled(v, snapshot).problem) is not None}
-    behind = tuple(v for v in waiting if v.name not in refused and _going(v, versions))
+    behind = tuple(v for v in waiting if v.name not in refused and _going(v, versions, stable))
     contest = _contest([v for v in waiting if v.name not in refused and v not in behind], stable, snapshot)
     queued = (*contest.queued, *behind)
     return Roles(
@@ -130,20 +130,24 @@ def _order(version: Version) -> tuple[object, str]:
 
 
 def _duplicates(versions: tuple[Version, ...]) -> dict[str, str]:
-    """Versions that repeat an older one; one that serves is not repeated even when it is to be deleted."""
+    """Versions that repeat an older one which is to stay."""
     first: dict[str, str] = {}
     out: dict[str, str] = {}
     for version in versions:
         if version.spec.version in first:
             out[version.name] = first[version.spec.version]
-        elif not version.deleting or version.proven:
+        elif not version.deleting:
             first[version.spec.version] = version.name
     return out
 
 
-def _going(version: Version, versions: tuple[Version, ...]) -> bool:
-    """Whether an object with the same version is still there: what is counted of the two could not be told apart."""
-    return any(v.deleting and v is not version and v.spec.version == version.spec.version for v in versions)
+def _going(version: Version, versions: tuple[Version, ...], stable: Version | None) -> bool:
+    """Whether an object with the same version is still there: what is counted of the two could not be told apart.
+
+    Stable is not waited for: it goes only when another has taken its place.
+    """
+    same = (v for v in versions if v is not version and v.spec.version == version.spec.version)
+    return any(v.deleting and v is not stable for v in same)
 
 
 def _stable(versions: list[Version], snapshot: Snapshot) -> tuple[Version | None, str | None]:
@@ -153,14 +157,35 @@ def _stable(versions: list[Version], snapshot: Snapshot) -> tuple[Version | None
     unreadable = _unreadable(stable, snapshot)
     if unreadable is not None:
         return None, unreadable
-    weights = snapshot.route.weights
-    most = max(weights, key=weights.__getitem__, default="")
+    climbing = _climbing(snapshot)
     owned = {version.backend.name for version in snapshot.versions}
-    holder = most if weights.get(most, 0) > 0 and most not in owned else None
+    standing = {name: weight for name, weight in snapshot.route.weights.items() if name not in climbing}
     if stable is not None:
-        return stable, None if stable.backend.ready else holder
-    serving = [v for v in versions if snapshot.route.weight(v) > 0 and snapshot.route.mark(v) is None]
-    return (None, holder) if holder else (max(serving, key=snapshot.route.weight, default=None), None)
+        most = max(standing, key=standing.__getitem__, default="")
+        holds = standing.get(most, 0) > 0 and most not in owned and not stable.backend.ready
+        return stable, most if holds else None
+    # One that has given all of its traffic to a candidate in probation takes it back if that fails.
+    beside = any(snapshot.route.weights.get(name, 0) > 0 for name in climbing)
+    holding = [n for n, w in standing.items() if n not in owned and (w > 0 or (beside and n in snapshot.orphans))]
+    holder = max(holding, key=lambda name: (standing[name], name), default=None)
+    serving = [v for v in versions if standing.get(v.backend.name, 0) > 0 and not _was_taken_back(v, snapshot)]
+    first = max(serving, key=snapshot.route.weight, default=None)
+    if holder is None or (first is not None and standing[holder] < snapshot.route.weight(first)):
+        return first, None
+    return None, holder
+
+
+def _climbing(snapshot: Snapshot) -> set[str]:
+    """Backends whose weight is that of a step: however great it is, it does not say that they are proven."""
+    return {v.backend.name for v in snapshot.versions if v.status.step is not None and not _is_proven(v)}
+
+
+def _was_taken_back(version: Version, snapshot: Snapshot) -> bool:
+    return version.taken_back or snapshot.route.mark(version) is not None
+
+
+def _is_proven(version: Version) -> bool:
+    return version.proven and not version.status.restoring
 
 
 def _unreadable(stable: Version | None, snapshot: Snapshot) -> str | None:

@@ -13,10 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..api.gates import Analysis, Gate, Limit, Metric
+from ..api.analysis import Analysis
+from ..api.gates import Compare, Gate, Limit, Metric
 from ..api.policy import Require, RolloutPolicySpec
 from ..api.preflight import Preflight
 from ..api.settings import Approvals, EffectiveRollout, Probation, RolloutSettings, Step, Strategy
+from .floors import with_required_gates
 
 DEFAULTS = EffectiveRollout(
     steps=[
@@ -28,16 +30,26 @@ DEFAULTS = EffectiveRollout(
     ready_timeout=timedelta(minutes=10),
     analysis=Analysis(
         gates=[
-            Gate(name="errors", metric=Metric.ERROR_RATE, limit=Limit(above=0.10)),
+            Gate(
+                name="errors",
+                metric=Metric.ERROR_RATE,
+                limit=Limit(above=0.10),
+                compare=Compare(worse_by=2.0, negligible=0.005),
+            ),
             Gate(
                 name="slow",
                 metric=Metric.LATENCY,
                 slower_than=timedelta(milliseconds=250),
                 limit=Limit(above=0.05),
+                compare=Compare(tolerance=1.2, worse_by=2.0),
             ),
         ]
     ),
 )
+
+
+_MOST_GATES = 8
+"""As many as a status can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +81,10 @@ def settle(given: RolloutSettings | None, *, policy: RolloutPolicySpec | None, d
     if policy is None or policy.require is None:
         return Settled(settings)
     require = policy.require
-    raised = settings.model_copy(
+    raised = with_required_gates(settings, team=team, required=require.gates).model_copy(
         update={
             "approvals": _at_least(settings.approvals, require.approvals),
-            "analysis": settings.analysis.model_copy(update={"gates": _gates(settings, team, require)}),
+            "own_approvals": _beside(settings.approvals, require.approvals),
         }
     )
     return Settled(raised, problem=_violation(raised, require, digest))
@@ -90,7 +102,8 @@ def restoring(settings: EffectiveRollout) -> EffectiveRollout:
             "strategy": Strategy.BLUE_GREEN,
             "steps": [],
             "approvals": None,
-            "probation": settings.probation.model_copy(update={"holdback": 0}),
+            "own_approvals": None,
+            "probation": settings.probation.model_copy(update={"holdback": 0, "min_requests": 0}),
             "preflight": Preflight(artifact=False),
         }
     )
@@ -124,20 +137,18 @@ def _at_least(given: Approvals | None, floor: Approvals | None) -> Approvals | N
     )
 
 
-def _gates(settings: EffectiveRollout, team: EffectiveRollout, require: Require) -> list[Gate]:
-    """The gates of the version, those that are required as the policy has them or stricter."""
-    own = {gate.name: gate for gate in settings.analysis.gates}
-    for gate in team.analysis.gates:
-        if gate.name in require.gates:
-            above = min(gate.limit.above, own[gate.name].limit.above if gate.name in own else 1.0)
-            own[gate.name] = gate.model_copy(update={"limit": gate.limit.model_copy(update={"above": above})})
-    return list(own.values())
+def _beside(given: Approvals | None, floor: Approvals | None) -> Approvals | None:
+    """What a version asks for that a floor does not contain: people of another group."""
+    groups = {approvals.group for approvals in (given, floor) if approvals is not None and approvals.group is not None}
+    return given if len(groups) > 1 else None
 
 
 def _violation(settings: EffectiveRollout, require: Require, digest: str | None) -> str | None:
     missing = set(require.gates) - {gate.name for gate in settings.analysis.gates}
     if missing:
         return f"the policy requires the gate {min(missing)}, which neither it nor the installation defines"
+    if len(settings.analysis.gates) > _MOST_GATES:
+        return f"with those that the policy requires it has more than {_MOST_GATES} gates"
     if require.gates and settings.strategy is Strategy.REPLACE:
         return f"the policy requires the gate {min(require.gates)}, and strategy Replace asks none"
     if require.min_steps is not None and len(settings.steps) < require.min_steps:

@@ -9,8 +9,11 @@ from pydantic import AwareDatetime
 
 from ..analysis.gates import GateResult
 from ..api.action import RolloutActionSpec
-from ..api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase, Verdict
+from ..api.evidence import Evidence
+from ..api.modelversion import ModelVersionSpec
+from ..api.outbox import OutboxEntry
 from ..api.policy import RolloutPolicySpec
+from ..api.status import ModelVersionStatus, Phase, Verdict
 from .address import Address
 
 
@@ -73,8 +76,21 @@ class Version:
     author: str | None = None
     """Who made it, as admission has checked."""
     gates: tuple[GateResult, ...] = ()
+    evidence: Evidence | None = None
+    """What its comparisons have seen by now; None where nothing is compared, or nobody has begun to."""
+    requests: int | None = None
+    """Requests that it has answered since its step began; None where nobody has counted them."""
     preflight: PreflightResult | None = None
     """What has come of asking it alone; None where nobody has, or nobody remembers."""
+    resource_version: str = ""
+    """The state of its object: after any change it is another."""
+    recorded: frozenset[str] = frozenset()
+    """Entries of its outbox that are known to be in the record."""
+
+    @property
+    def unrecorded(self) -> tuple[OutboxEntry, ...]:
+        """Entries of its outbox that are not known to be in the record."""
+        return tuple(entry for entry in self.status.outbox if entry.id not in self.recorded)
 
     @property
     def proven(self) -> bool:
@@ -85,6 +101,11 @@ class Version:
     def ended(self) -> bool:
         """Whether the version's rollout ended without a promotion."""
         return self.status.phase in ENDED
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether the version's status says that it was taken back; the route's mark says so before."""
+        return self.status.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED)
 
 
 ENDED = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED, Phase.SKIPPED})
@@ -136,11 +157,17 @@ class Route:
     """Somebody else's object has the name."""
     in_force: bool = False
     """The Gateway has taken the route as it stands."""
+    refused: str | None = None
+    """Why a Gateway does not take it, or all of it, in its own words."""
     weights: Mapping[str, int] = field(default_factory=dict)
     """Percent of the requests by backend."""
     marks: tuple[Mark, ...] = ()
+    draining: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when backends whose versions cannot be read, or are gone, have had nothing."""
     addresses: tuple[Address, ...] = ()
     """Where it has the model reached, the present address first."""
+    created_at: datetime | None = None
+    """When the object was made."""
 
     def weight(self, version: Version) -> int:
         """The percentage that the route gives to a version."""
@@ -197,11 +224,17 @@ class Snapshot:
     """Whether admission checks that an act is made by the person that it names."""
     orphans: tuple[str, ...] = ()
     """Backends of this model that belong to no ModelVersion."""
+    pods: Mapping[str, int] = field(default_factory=dict)
+    """Pods that backends of the route have, or are to have, whose versions are gone or cannot be read."""
+    missing: frozenset[str] = frozenset()
+    """Backends that the route names and that are not there."""
     default_runtime: str = ""
     address: Address | None = None
     """Where the model is to be reached; None where it stays."""
     address_problem: str | None = None
     """Why it is not reached where its policy wants it, with the reason for the condition in front."""
+    recordable: bool = True
+    """Whether the record takes entries; while it does not, nobody gets more traffic."""
 
     @property
     def url(self) -> str | None:

@@ -7,15 +7,15 @@ the old one, and is not written.
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..analysis.gates import GateResult
-from ..api.modelversion import Condition, GateStatus, ModelVersionStatus, Phase
+from ..api.status import Condition, ModelVersionStatus, Phase
 from .capacity import capacity
 from .move import Move
 from .plan import RouteTable
 from .preflight import digest_served, preflight_status
+from .recorded import evidence_status, gates_status
 from .roles import settled
 from .settings import settings_hash
-from .snapshot import ON_TRAFFIC, Invalid, Snapshot, Version
+from .snapshot import ENDED, Invalid, Snapshot, Version
 from .table import traffic_ended_at
 from .transitions import BLOCKED
 
@@ -73,20 +73,23 @@ def build_status(
             "weight_pending": move.weight_pending,
             "next_transition_at": move.next_at,
             "ready_by": move.ready_by,
+            "pods_by": move.pods_by,
+            "ready_since": (old.ready_since or now) if move.ready_by is not None and version.backend.ready else None,
             "advance_to": _advance_to(version, move),
             "paused": old.paused if move.phase in _RECONCILING else None,
             "traffic_ended_at": traffic_ended_at(version, snapshot, move, now),
-            "gates": _gates(version, move),
+            "gates": gates_status(version, move, now),
+            "evidence": evidence_status(version, move),
             "decision": move.decision or old.decision,
         }
     )
 
 
 def _advance_to(version: Version, move: Move) -> int | None:
-    """Where a person sent the rollout, until it is there."""
+    """Where a person sent the rollout, until it is there: also while its pod is away for a moment."""
     target = version.status.advance_to
-    there = target is None or move.phase not in ON_TRAFFIC or (move.step or 0) >= target
-    return None if there else target
+    underway = move.step is not None and move.phase in _RECONCILING - ENDED
+    return target if underway and target is not None and (move.step or 0) < target else None
 
 
 def invalid_status(invalid: Invalid, now: datetime) -> ModelVersionStatus:
@@ -106,29 +109,6 @@ def invalid_status(invalid: Invalid, now: datetime) -> ModelVersionStatus:
                 now=now,
             ),
         }
-    )
-
-
-def _gates(version: Version, move: Move) -> list[GateStatus]:
-    """What the gates say, written anew only when an answer or the step changed."""
-    old = version.status.gates
-    new = [_gate(result) for result in version.gates]
-    if not new:
-        return old
-    same_step = version.status.step == move.step and version.status.phase is move.phase
-    if same_step and [(g.name, g.verdict) for g in old] == [(g.name, g.verdict) for g in new]:
-        return old
-    return new
-
-
-def _gate(result: GateResult) -> GateStatus:
-    return GateStatus(
-        name=result.name,
-        verdict=result.verdict,
-        value=None if result.value is None else round(result.value, 6),
-        requests=result.requests,
-        limit=result.limit,
-        message=result.message[:512],
     )
 
 

@@ -4,11 +4,11 @@ Weights sum to 100 and go only to versions that are ready, or to stable. A backe
 until its last requests have drained.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from ..api.modelversion import Phase
 from ..api.settings import Strategy
+from ..api.status import Phase
 from .address import addresses
 from .move import Move
 from .plan import Preview, RouteTable
@@ -17,6 +17,9 @@ from .snapshot import Mark, Snapshot, Version
 
 DRAIN = timedelta(seconds=60)
 """How long a version keeps its pods after its last request was sent to it."""
+
+_MOST = 16
+"""Backends that an HTTPRoute has room for."""
 
 PREVIEW_HEADER = "x-sluice-version"
 """The header by which a client asks for a version that has no traffic yet."""
@@ -43,12 +46,40 @@ def route_table(snapshot: Snapshot, roles: Roles, moves: Mapping[str, Move], now
         listed = version.backend.name in snapshot.route.weights and version.backend.name not in weights
         if listed and not drained(version, snapshot, moves[version.name], now):
             weights[version.backend.name] = 0
+    idle = {name: _idle_since(name, snapshot, now) for name in _unread(snapshot) if name not in weights}
+    kept = {name: since for name, since in idle.items() if since is None or now < since + DRAIN}
+    weights |= dict.fromkeys(kept, 0)
+    present = {serves, candidate.backend.name if candidate is not None else None}
+    for name in _too_many(weights, snapshot.route.weights, but=present):
+        del weights[name]
     return RouteTable(
         weights=tuple(sorted(weights.items())),
         marks=_marks(moves),
+        draining=tuple(sorted((n, since) for n, since in kept.items() if since is not None and n in weights)),
         previews=_previews(snapshot, candidate, weights),
         addresses=at,
     )
+
+
+def _too_many(weights: Mapping[str, int], live: Mapping[str, int], *, but: Collection[str | None]) -> list[str]:
+    """Backends at 0 that a route has no room for: those first that have had nothing before."""
+    spare = [name for name, weight in weights.items() if weight == 0 and name not in but]
+    return sorted(spare, key=lambda name: (live.get(name, 0), name))[: max(0, len(weights) - _MOST)]
+
+
+def _unread(snapshot: Snapshot) -> set[str]:
+    """Backends of the live route that were made for versions which cannot be read, or are gone."""
+    made = {backend for invalid in snapshot.invalid for backend in invalid.backends}
+    return (made.union(snapshot.orphans) & snapshot.route.weights.keys()) - snapshot.missing
+
+
+def _idle_since(backend: str, snapshot: Snapshot, now: datetime) -> datetime | None:
+    """Since when the route, as the Gateway has it, sends a backend nothing; there is no status to say so."""
+    route = snapshot.route
+    if route.weights[backend] > 0:
+        return None
+    before = route.draining.get(backend)
+    return min(before, now) if before is not None else now if route.in_force else None
 
 
 def _kept(snapshot: Snapshot, roles: Roles) -> dict[str, int]:
@@ -63,6 +94,7 @@ def _kept(snapshot: Snapshot, roles: Roles) -> dict[str, int]:
         and version is not roles.candidate
         and version.backend.answers
         and snapshot.route.weight(version) > 0
+        and not version.taken_back
         and snapshot.route.mark(version) is None
     }
 
@@ -82,14 +114,16 @@ def _marks(moves: Mapping[str, Move]) -> tuple[Mark, ...]:
 
 
 def loses_traffic(snapshot: Snapshot, table: RouteTable | None, roles: Roles, moves: Mapping[str, Move]) -> bool:
-    """Whether a version that is not stable is to lose all it has."""
+    """Whether a backend that does not serve as stable is to lose all it has, to one that does."""
     if table is None:
         return False
-    return any(
-        snapshot.route.weight(version) > 0 and table.weight(version.backend.name) == 0
-        for version in snapshot.versions
-        if version is not roles.stable
-    ) or any(move.mark is not None and move.mark not in snapshot.route.marks for move in moves.values())
+    if any(move.mark is not None and move.mark not in snapshot.route.marks for move in moves.values()):
+        return True
+    live = snapshot.route.weights
+    serves = roles.holder or (roles.stable.backend.name if roles.stable is not None else "")
+    versions = {v.backend.name for v in snapshot.versions if v is not roles.stable}
+    unread = _unread(snapshot) - {serves} if live.get(serves, 0) > 0 else set()
+    return any(live.get(name, 0) > 0 and table.weight(name) == 0 for name in versions | unread)
 
 
 def weightless(version: Version, snapshot: Snapshot) -> bool:
@@ -121,5 +155,7 @@ def to_be_swept(snapshot: Snapshot, table: RouteTable | None) -> tuple[str, ...]
     return tuple(
         name
         for name in snapshot.orphans
-        if name not in listed and route.weights.get(name, 0) == 0 and (route.in_force or not route.exists)
+        if name not in listed
+        and (name not in route.weights or (table is None and route.weights[name] == 0))
+        and (route.in_force or not route.exists)
     )

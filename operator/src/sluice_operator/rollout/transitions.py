@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ..api.modelversion import ModelVersionStatus, Phase
+from ..api.status import ModelVersionStatus, Phase, Verdict
+from .snapshot import ON_TRAFFIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,24 @@ _TOLD: dict[Phase, tuple[Literal["Normal", "Warning"], str, str]] = {
 }
 
 
-BLOCKED = ("NameTaken", "PolicyViolation", "RouteRefused", "HostnameTaken", "StableUnavailable", "GateUnanswerable")
-"""Reasons for which a version goes no further until somebody puts something right that is not in its spec."""
+BLOCKED = (
+    "NameTaken",
+    "PolicyViolation",
+    "RouteRefused",
+    "HostnameTaken",
+    "GatewayRefused",
+    "StableUnavailable",
+    "GateUnanswerable",
+    "EnvironmentDegraded",
+    "SampleRatioMismatch",
+    "LimitCrossed",
+    "NotEnoughPods",
+    "LedgerUnavailable",
+    "Inconclusive",
+)
+"""Reasons for which a version goes no further until something is put right that is not in its spec."""
+REASONS = frozenset(reason for _, reason, _ in _TOLD.values()) | frozenset(BLOCKED)
+"""All reasons that people are told."""
 
 
 def stalled_by(status: ModelVersionStatus) -> str | None:
@@ -49,8 +66,20 @@ def transition(old: ModelVersionStatus, new: ModelVersionStatus) -> Transition |
     blocked = stalled_by(new)
     if blocked in BLOCKED and blocked != stalled_by(old):
         return Transition(kind="Warning", reason=blocked, action="Wait", note=new.message or "")
-    if new.phase is None or (old.phase is new.phase and old.step == new.step):
+    if new.phase is None:
         return None
+    if old.phase is new.phase and old.step == new.step:
+        return _alert(old, new)
     kind, reason, action = _TOLD[new.phase]
     said = new.decision.reason if new.phase is Phase.STABLE and new.decision else new.message or ""
     return Transition(kind=kind, reason=reason, action=action, note=said)
+
+
+def _alert(old: ModelVersionStatus, new: ModelVersionStatus) -> Transition | None:
+    """A gate fails that takes nothing back: its limit is there to tell people."""
+    before = {gate.name for gate in old.gates if gate.verdict is Verdict.FAIL}
+    fails = [gate for gate in new.gates if gate.verdict is Verdict.FAIL and gate.name not in before]
+    if not fails or new.phase not in ON_TRAFFIC or stalled_by(new) is not None:
+        return None
+    note = "; ".join(f"{gate.name}: {gate.message}" for gate in fails)
+    return Transition(kind="Warning", reason="LimitCrossed", action="Alert", note=note[:1024])

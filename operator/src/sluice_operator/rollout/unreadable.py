@@ -5,7 +5,7 @@ Nothing is known of their specs, but what was made for them is, and what their s
 
 from datetime import datetime
 
-from ..api.modelversion import ModelVersionStatus
+from ..api.status import ModelVersionStatus
 from .plan import RouteTable
 from .snapshot import Invalid, Snapshot
 from .status import invalid_status

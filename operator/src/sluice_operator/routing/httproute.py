@@ -8,19 +8,21 @@ would default is written out, so that a route that stands as it should is equal 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from ..api.labels import MANAGED_BY, MODEL_LABEL
 from ..rollout.address import Address
 from ..rollout.plan import Preview, RouteTable
 from ..rollout.snapshot import Mark, Route
-from .parents import in_force
+from .parents import in_force, refusal
 
 API_VERSION = "gateway.networking.k8s.io/v1"
 MARKS_ANNOTATION = "sluice.dev/taken-back"
 ADDRESSES_ANNOTATION = "sluice.dev/reached-at"
+DRAINING_ANNOTATION = "sluice.dev/draining"
 TRAFFIC_HEADER = "x-sluice-traffic"
 VERSION_HEADER = "x-model-version"
 _SUFFIX = "-predictor"
@@ -28,6 +30,7 @@ _PORT = 80
 _EVERYTHING = {"path": {"type": "PathPrefix", "value": "/"}}
 _MARKS = TypeAdapter(tuple[Mark, ...])
 _ADDRESSES = TypeAdapter(tuple[Address, ...])
+_DRAINING = TypeAdapter(dict[str, AwareDatetime])
 _LONGEST = {"reason": 400, "gate": 40, "by": 253, "act": 64}
 """Characters of a mark's texts; we write none that is longer."""
 
@@ -43,6 +46,7 @@ def render_route(*, model: str, namespace: str, table: RouteTable, versions: Map
         table: Who gets what, and where it arrives.
         versions: The version that each answer is to name, by the name of the backend that gave it.
     """
+    draining = {DRAINING_ANNOTATION: _DRAINING.dump_json(dict(table.draining)).decode()} if table.draining else {}
     return {
         "apiVersion": API_VERSION,
         "kind": "HTTPRoute",
@@ -53,6 +57,7 @@ def render_route(*, model: str, namespace: str, table: RouteTable, versions: Map
             "annotations": {
                 MARKS_ANNOTATION: _MARKS.dump_json(table.marks).decode(),
                 ADDRESSES_ANNOTATION: _ADDRESSES.dump_json(table.addresses, exclude_none=True).decode(),
+                **draining,
             },
         },
         "spec": {
@@ -109,13 +114,22 @@ def read_route(route: Object | None) -> Route:
         return Route(exists=True, foreign=True)
     addresses = _addresses(route)
     gateways = [(at.gateway_namespace, at.gateway) for at in addresses]
+    former = set(gateways) - set(gateways[:1])
     return Route(
         exists=True,
-        in_force=in_force(route, former=set(gateways) - set(gateways[:1])),
+        in_force=in_force(route, former=former),
+        refused=refusal(route, former=former),
         weights=_weights(route),
         marks=_marks(route),
+        draining=_draining(route),
         addresses=addresses,
+        created_at=_created_at(route),
     )
+
+
+def _created_at(route: Object) -> datetime | None:
+    told = route["metadata"].get("creationTimestamp")
+    return None if told is None else datetime.fromisoformat(told)
 
 
 def _is_ours(meta: Object) -> bool:
@@ -129,10 +143,20 @@ def _weights(route: Object) -> dict[str, int]:
     weights: dict[str, int] = {}
     for rule in route["spec"].get("rules", ()):
         previews = any("headers" in match for match in rule.get("matches", ()))
-        for ref in rule.get("backendRefs", ()):
-            name = ref["name"].removesuffix(_SUFFIX)
-            weights[name] = max(weights.get(name, 0), 0 if previews else ref.get("weight", 1))
+        given = {ref["name"].removesuffix(_SUFFIX): ref.get("weight", 1) for ref in rule.get("backendRefs", ())}
+        for name, share in _percent(dict.fromkeys(given, 0) if previews else given).items():
+            weights[name] = max(weights.get(name, 0), share)
     return weights
+
+
+def _percent(weights: Mapping[str, int]) -> dict[str, int]:
+    """Weights as whole percent of their sum, whatever somebody else wrote; who gets requests has at least 1."""
+    total = sum(weights.values())
+    if total == 0:
+        return dict(weights)
+    shares = {name: max(1, 100 * weight // total) if weight else 0 for name, weight in weights.items()}
+    largest = max(weights, key=weights.__getitem__)
+    return shares | {largest: shares[largest] + 100 - sum(shares.values())}
 
 
 def _marks(route: Object) -> tuple[Mark, ...]:
@@ -141,6 +165,14 @@ def _marks(route: Object) -> tuple[Mark, ...]:
         return tuple(_bounded(mark) for mark in _MARKS.validate_json(text))
     except (ValidationError, json.JSONDecodeError):
         return ()
+
+
+def _draining(route: Object) -> dict[str, datetime]:
+    text = route["metadata"].get("annotations", {}).get(DRAINING_ANNOTATION, "{}")
+    try:
+        return _DRAINING.validate_json(text)
+    except ValidationError:
+        return {}
 
 
 def _bounded(mark: Mark) -> Mark:

@@ -12,6 +12,9 @@ Object = Mapping[str, Any]
 
 _Parent = tuple[str, str, str | None, int | None]
 
+_REFUSALS = frozenset({("Accepted", "False"), ("PartiallyInvalid", "True")})
+_LONGEST = 512
+
 
 def in_force(route: Object, *, former: Collection[tuple[str, str]] = ()) -> bool:
     """Whether every parent has accepted the route's present generation, whole.
@@ -20,14 +23,41 @@ def in_force(route: Object, *, former: Collection[tuple[str, str]] = ()) -> bool
         route: The HTTPRoute.
         former: Namespace and name of Gateways that are not waited for.
     """
-    meta, spec = route["metadata"], route["spec"]
-    named = (_identity(ref, meta.get("namespace", "")) for ref in spec.get("parentRefs", ()))
-    asked = {who for who in named if who[:2] not in former}
-    said: dict[_Parent, list[Object]] = {}
+    answers = _answers(route, former)
+    generation = route["metadata"].get("generation")
+    return bool(answers) and all(_taken(said, generation) for said in answers.values())
+
+
+def refusal(route: Object, *, former: Collection[tuple[str, str]] = ()) -> str | None:
+    """Why a parent does not take the route's present generation, or not all of it; None where none says so.
+
+    One reason is that another HTTPRoute has the same host name and path: the Gateway API gives them to the older one,
+    and Contour tells the other (RuleMatchConflict).
+
+    Args:
+        route: The HTTPRoute.
+        former: Namespace and name of Gateways that do not count.
+    """
+    generation = route["metadata"].get("generation")
+    for (namespace, name, *_), said in _answers(route, former).items():
+        for condition in (condition for answer in said for condition in answer.get("conditions", ())):
+            refuses = (condition["type"], condition["status"]) in _REFUSALS
+            if refuses and condition.get("observedGeneration") == generation:
+                words = f"{condition.get('reason', '')}: {condition.get('message', '')}"[:_LONGEST]
+                return f"Gateway {name} of namespace {namespace} does not take the route: {words}"
+    return None
+
+
+def _answers(route: Object, former: Collection[tuple[str, str]]) -> dict[_Parent, list[Object]]:
+    """What is said about each parent that the route names, in its order; nothing about one that has not answered."""
+    namespace = route["metadata"].get("namespace", "")
+    named = (_identity(ref, namespace) for ref in route["spec"].get("parentRefs", ()))
+    found: dict[_Parent, list[Object]] = {who: [] for who in named if who[:2] not in former}
     for parent in route.get("status", {}).get("parents", ()):
-        who = _identity(parent.get("parentRef", {}), meta.get("namespace", ""))
-        said.setdefault(who, []).append(parent)
-    return bool(asked) and all(_taken(said.get(who, ()), meta.get("generation")) for who in asked)
+        who = _identity(parent.get("parentRef", {}), namespace)
+        if who in found:
+            found[who].append(parent)
+    return found
 
 
 def _identity(ref: Object, namespace: str) -> _Parent:

@@ -1,12 +1,13 @@
 """What somebody else put into an InferenceService of ours, and the merge patch that takes it out again.
 
 Server-side apply gives back what others changed of ours, and leaves alone what they added. KServe's own canary, a
-transformer or another image would change what serves a version without a rollout, so additions go as well. KServe's
-webhook adds its defaults, and other webhooks may add what they like to every write: whoever reverts must therefore
-look at what came of it, and not try twice.
+transformer, another image or one more environment variable would change what serves a version without a rollout, so
+additions go as well; lists whose entries have keys, as env has, are put back whole. KServe's webhook adds its defaults,
+and other webhooks may add what they like to every write: whoever reverts must therefore look at what came of it, and
+not try twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .render import STOP_ANNOTATION
@@ -15,6 +16,7 @@ Object = Mapping[str, Any]
 
 _DEFAULTED = frozenset({"automountServiceAccountToken"})
 _DEFAULTED_IN_MODEL = frozenset({"name", "protocolVersion", "resources"})
+_DEFAULTED_IN_LISTS = frozenset({"name", "optional", "protocol"})
 _TRAFFIC = ("canary", "transformer", "explainer")
 
 
@@ -41,6 +43,7 @@ def without_additions(live: Object, wanted: Object) -> dict[str, Any]:
     predictor, ours = live.get("spec", {}).get("predictor", {}), wanted["spec"]["predictor"]
     inner = _additions(predictor, ours, spared=_DEFAULTED)
     model = _additions(predictor.get("model", {}), ours["model"], spared=_DEFAULTED_IN_MODEL)
+    model |= _added_to(predictor.get("model", {}), ours["model"])
     if model:
         inner["model"] = model
     if inner:
@@ -57,7 +60,29 @@ def _additions(live: Object, wanted: Object, *, spared: frozenset[str]) -> dict[
     return {key: None for key in live if key not in wanted and key not in spared}
 
 
+def _added_to(live: Object, wanted: Object) -> dict[str, Any]:
+    """The lists of ours to which somebody added an entry, or something in one, as they are to be."""
+    lists = {key: ours for key, ours in wanted.items() if isinstance(ours, list)}
+    return {key: ours for key, ours in lists.items() if any(_is_theirs(entry, ours) for entry in live.get(key, ()))}
+
+
+def _is_theirs(entry: Any, ours: Sequence[Any]) -> bool:
+    """Whether an entry is none of ours. Server-side apply sees to lists whose entries have no keys."""
+    return isinstance(entry, Mapping) and not any(_stands(entry, own) for own in ours)
+
+
+def _stands(live: Any, wanted: Any) -> bool:
+    if not isinstance(live, Mapping) or not isinstance(wanted, Mapping):
+        return bool(live == wanted)
+    return live.keys() - wanted.keys() <= _DEFAULTED_IN_LISTS and all(
+        _stands(live.get(key), value) for key, value in wanted.items()
+    )
+
+
 def fields(patch: Object, *, within: str = "") -> str:
     """The fields that a patch takes out, for people to read."""
-    inner = (fields(value, within=f"{within}{key}.") if value else f"{within}{key}" for key, value in patch.items())
+    inner = (
+        fields(value, within=f"{within}{key}.") if isinstance(value, Mapping) else f"{within}{key}"
+        for key, value in patch.items()
+    )
     return ", ".join(inner)

@@ -10,7 +10,8 @@ _SLUG_LENGTH = 38
 """KServe allows 48 characters in all."""
 _HOST_LABEL = 63
 _HASH_LENGTH = 8
-_AROUND = len("-") + _HASH_LENGTH + len("-predictor-")
+_SERVICE = "-predictor"
+_AROUND = len("-") + _HASH_LENGTH + len(_SERVICE) + len("-")
 """What stands around the slug in the first label of the host name that KServe makes of service and namespace."""
 
 MUTABLE_IN_PREDICTOR = frozenset({"minReplicas", "maxReplicas"})
@@ -36,6 +37,11 @@ def backend_name(name: str, spec: ModelVersionSpec, *, namespace: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
     length = max(1, min(_SLUG_LENGTH, _HOST_LABEL - _AROUND - len(namespace)))
     return f"{_slug(name)[:length].rstrip('-')}-{digest}"
+
+
+def service_name(backend: str) -> str:
+    """Name of the Service that KServe makes of an InferenceService."""
+    return f"{backend}{_SERVICE}"
 
 
 def _slug(name: str) -> str:

@@ -7,6 +7,8 @@ a group, answer no requests of the route.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..api.labels import MANAGED_BY, MODEL_LABEL, VERSION_LABEL
+from ..api.modelversion import ModelVersionSpec
 from ..rollout.snapshot import Backend
 from .foreign import told
 from .render import OWNER_ANNOTATION, STOP_ANNOTATION
@@ -34,8 +36,20 @@ def owner(inference_service: Object) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def bears(inference_service: Object, spec: ModelVersionSpec) -> bool:
+    """Whether an InferenceService has all the labels by which that of a version is found."""
+    wanted = {**MANAGED_BY, MODEL_LABEL: spec.model, VERSION_LABEL: spec.version}
+    return bool(wanted.items() <= inference_service["metadata"].get("labels", {}).items())
+
+
 def read_backend(
-    *, name: str, version: str, service: Object | None, pods: Sequence[Object], refusal: str | None = None
+    *,
+    name: str,
+    version: str,
+    service: Object | None,
+    pods: Sequence[Object],
+    refusal: str | None = None,
+    spoilt: bool = False,
 ) -> Backend:
     """What serves a version, as the cluster shows it.
 
@@ -45,11 +59,12 @@ def read_backend(
         service: The InferenceService, if there is one.
         pods: The pods of that InferenceService.
         refusal: Why the API server did not take the InferenceService as it is to be.
+        spoilt: Whether it was made for the version although its annotation does not say so any more.
     """
     refused = f"its InferenceService is refused: {refusal}"[:_LONGEST] if refusal else None
     if service is None:
         return Backend(name=name, problem=refused or "its InferenceService is not there yet")
-    if owner(service) != version:
+    if owner(service) != version and not spoilt:
         return Backend(name=name, exists=True, foreign=True)
     stopped = service["metadata"].get("annotations", {}).get(STOP_ANNOTATION) == "true"
     live = [pod for pod in pods if _counts(pod, name)]
