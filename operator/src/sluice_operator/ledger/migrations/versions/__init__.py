@@ -1,0 +1,1 @@
+"""One module for each change, none of which is ever edited."""
