@@ -1,0 +1,1 @@
+"""Commands about what runs: they read the cluster, and let people decide."""

@@ -1,0 +1,1 @@
+"""Commands about what is yet to run: they read files."""

@@ -1,0 +1,1 @@
+"""Commands about what was: they read the ledger."""
