@@ -43,7 +43,7 @@ async def end_strays(gateway: Gateway, *, acts: Reflector, versions: Reflector, 
     for act in list(acts.all()):
         meta, about = act["metadata"], version_of_act(act)
         old = now > datetime.fromisoformat(meta["creationTimestamp"]) + EXPIRES
-        if about is None or versions.get(about) is not None or not old or act.get("status", {}).get("outcome"):
+        if about is None or versions.get(about) is not None or not old or (act.get("status") or {}).get("outcome"):
             continue
         missing = f"there is no ModelVersion {about[1]}, so it had no effect"
         said = RolloutActionStatus(outcome=Outcome.EXPIRED, message=missing, at=now)

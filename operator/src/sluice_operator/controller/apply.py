@@ -1,6 +1,7 @@
 """From a plan to writes: only what differs, in the order that keeps traffic safe.
 
-Before an increase in the route stand the finalizer that keeps the version from vanishing and the status that says why.
+Before an increase in the route stand the finalizer that keeps the version from vanishing, the status that says why, and
+the record of that.
 (The route of a rollback does not come this way: see reconciler.py; its statuses are the first thing after it.) Writes
 carry the resourceVersion that was decided on, so a decision on something that has changed since is refused by the API
 server instead of being carried out. An InferenceService that cannot be written, because it is refused or because nobody
@@ -8,43 +9,72 @@ answers for its webhook, holds up nothing else: capacity is waited for as pods, 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from ..api.base import API_VERSION
 from ..api.labels import VERSION_LABEL
-from ..api.modelversion import KIND, ModelVersionStatus
+from ..api.modelversion import KIND
+from ..api.status import ModelVersionStatus
 from ..kube.errors import ApiError, InvalidError, NotFoundError, UnavailableError
 from ..kube.events import Event, EventRecorder
 from ..kube.gateway import Gateway, Object
+from ..kube.reflector import Key
+from ..rollout.increases import must_be_recorded
 from ..rollout.plan import Plan
 from ..rollout.snapshot import Snapshot, Version
-from ..rollout.transitions import transition
+from ..rollout.transitions import Transition, transition
 from ..routing.httproute import render_route
 from ..serving.foreign import fields, without_additions
 from ..serving.render import render_inference_service
 from . import act_outcomes
 from .copies import Copies
 from .metrics import Metrics
-from .observe import Installation, read_status
-from .resources import FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
+from .observe import Installation
+from .reading import read_status
+from .recording import UnrecordedError
+from .resources import DELETE_NOW, FINALIZER, HTTP_ROUTES, INFERENCE_SERVICES, MODEL_VERSIONS
 from .writer import Writer, covers
 
 log = logging.getLogger(__name__)
 
+Notify = Callable[[Object, Transition, ModelVersionStatus], None]
+"""Is told which object has which new status, and what of that is worth telling; never waits."""
+
 _SERVER_ERROR = 500
+
+
+class Record(Protocol):
+    """The record of what happens."""
+
+    def end(self, obj: Object) -> None:
+        """Have it said that a ModelVersion goes."""
+
+    async def told(self, objects: Iterable[Object], *, of: Key) -> None:
+        """Wait until all that is to be said of a model's versions is in the record, or raise UnrecordedError."""
 
 
 class Applier:
     """Carries plans out."""
 
     def __init__(
-        self, *, gateway: Gateway, copies: Copies, installation: Installation, events: EventRecorder, metrics: Metrics
+        self,
+        *,
+        gateway: Gateway,
+        copies: Copies,
+        installation: Installation,
+        events: EventRecorder,
+        record: Record,
+        notify: Notify,
+        metrics: Metrics,
     ) -> None:
         """Write through a gateway what differs from the local copies."""
         self._gateway = gateway
         self._copies = copies
         self._installation = installation
         self._events = events
+        self._record = record
+        self._notify = notify
         self._metrics = metrics
         self._writer = Writer(gateway)
 
@@ -53,6 +83,7 @@ class Applier:
 
         Raises:
             ConflictError: when something decided on has changed since; decide again.
+            UnrecordedError: when the route, or a version that goes, waits for the record; all else is done then.
             ApiError: when an InferenceService could not be written; everything else is done then.
         """
         key = (snapshot.namespace, snapshot.model)
@@ -63,27 +94,54 @@ class Applier:
         swept = [self._copies.services.get((snapshot.namespace, name)) for name in plan.sweep]
         for name in plan.guard:
             objects[name] = await self._finalizers(objects[name], add=True)
-        for name in filter(plan.statuses.__contains__, versions):
-            objects[name] = await self._status(objects[name], plan.statuses[name])
+        try:
+            for name in filter(plan.statuses.__contains__, versions):
+                objects[name] = await self._status(objects[name], plan.statuses[name])
+        except InvalidError:
+            if _was_decided(snapshot, plan):
+                await self._let_in(snapshot, plan, live=route, objects=objects.values())
+            raise
         for invalid in snapshot.invalid:
             objects[invalid.name] = await self._invalid(objects[invalid.name], plan.statuses[invalid.name])
         for name, said in plan.acts.items():
             # After the status that holds its effect, so that a kill in between loses neither.
             await act_outcomes.tell(self._gateway, namespace=snapshot.namespace, name=name, said=said)
         unwritten = await self._services(snapshot, [versions[name] for name in (*plan.run, *plan.stop)], plan)
-        await self.write_route(snapshot, plan, live=route)
+        unrecorded: list[UnrecordedError] = []
+        try:
+            await self._let_in(snapshot, plan, live=route, objects=objects.values())
+        except UnrecordedError as error:
+            unrecorded.append(error)
         if plan.remove_route and route is not None:
             await self._writer.delete(HTTP_ROUTES, route)
         unwritten += await self._sweep([service for service in swept if service is not None])
         for name in plan.release:
-            await self._finalizers(objects[name], add=False)
-        if unwritten:
-            raise unwritten[0]
+            try:
+                await self._release(objects[name], of=key)
+            except UnrecordedError as error:
+                unrecorded.append(error)
+        for failure in (*unwritten, *unrecorded):
+            raise failure
 
-    async def write_route(self, snapshot: Snapshot, plan: Plan, *, live: Object | None) -> None:
-        """Put the plan's table in force, on top of the route that was decided on."""
+    async def _let_in(self, snapshot: Snapshot, plan: Plan, *, live: Object | None, objects: Iterable[Object]) -> None:
+        """Write the route; where it gives a version more traffic, the record says so first."""
+        if must_be_recorded(snapshot, plan.route):
+            await self._record.told(objects, of=(snapshot.namespace, snapshot.model))
+        await self.write_route(snapshot, plan, live=live)
+
+    async def _release(self, obj: Object, *, of: Key) -> None:
+        """Let a version go when the record has all of it; who wants it gone at once does not wait for that."""
+        meta = obj["metadata"]
+        if "deletionTimestamp" in meta:
+            self._record.end(obj)
+        if meta.get("annotations", {}).get(DELETE_NOW) != "true":
+            await self._record.told([obj], of=of)
+        await self._finalizers(obj, add=False)
+
+    async def write_route(self, snapshot: Snapshot, plan: Plan, *, live: Object | None) -> bool:
+        """Put the plan's table in force, on top of the route that was decided on; False when it is."""
         if plan.route is None:
-            return
+            return False
         body = render_route(
             model=snapshot.model,
             namespace=snapshot.namespace,
@@ -93,10 +151,11 @@ class Applier:
         if live is None:
             await self._writer.create(HTTP_ROUTES, body)
         elif _same_route(live, body) or self._writer.is_settled(HTTP_ROUTES, body, live=live):
-            return
+            return False
         else:
             await self._writer.apply(HTTP_ROUTES, body, live=live)
         log.info("route written", extra={**_identity(snapshot), "weights": dict(plan.route.weights)})
+        return True
 
     def _version_names(self, snapshot: Snapshot) -> Mapping[str, str]:
         """The version that each backend of the model serves, also where its ModelVersion is gone."""
@@ -223,6 +282,14 @@ class Applier:
         )
         about = {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta}
         self._events.record(Event(about=about, kind=told.kind, reason=told.reason, action=told.action, note=told.note))
+        self._notify(obj, told, status)
+
+
+def _was_decided(snapshot: Snapshot, plan: Plan) -> bool:
+    """Whether a plan's route gives nobody more than his status says already, and so can do without the new ones."""
+    return plan.route is not None and all(
+        plan.route.weight(version.backend.name) <= (version.status.desired_weight or 0) for version in snapshot.versions
+    )
 
 
 def _is_said(error: ApiError) -> bool:

@@ -1,6 +1,6 @@
 """Keeps the local copies in sync, and says which model each change is about."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -30,7 +30,9 @@ class Following:
         gateway: Gateway,
         namespaces: Sequence[str],
         changed: Changed,
+        seen: Callable[[Object], None],
         gone: Callable[[Object], None],
+        acted: Callable[[Object, Object | None], None],
     ) -> None:
         """Follow what a gateway shows.
 
@@ -38,12 +40,16 @@ class Following:
             gateway: The API server.
             namespaces: Those to follow; all where none is named.
             changed: Told of the models that a change is about.
+            seen: Told of each ModelVersion that came or changed.
             gone: Told of each ModelVersion that is no more.
+            acted: Told of each RolloutAction that came or changed, and of the ModelVersion of the name that it gives.
         """
         self._gateway = gateway
         self._namespaces = namespaces
         self._changed = changed
+        self._seen = seen
         self._gone = gone
+        self._acted = acted
         labelled = resources.model_of_labelled
         self.copies = Copies(
             versions=self._copy(resources.MODEL_VERSIONS, self._version_changed, index=resources.model_of_version),
@@ -60,6 +66,10 @@ class Following:
         """Every copy."""
         copies = self.copies
         return copies.versions, copies.services, copies.routes, copies.pods, copies.policies, copies.acts
+
+    def acts(self) -> Iterator[tuple[Object, Object | None]]:
+        """Every RolloutAction, and the ModelVersion of the name that it gives."""
+        return ((act, self._about(act)) for act in self.copies.acts.all())
 
     def synced(self) -> bool:
         """Whether every copy has all that there is."""
@@ -96,6 +106,8 @@ class Following:
     def _version_changed(self, obj: Object) -> None:
         if self.copies.versions.get(key_of(obj)) is None:
             self._gone(obj)
+        else:
+            self._seen(obj)
         self._changed(resources.model_of_version(obj))
 
     def _route_changed(self, obj: Object) -> None:
@@ -107,9 +119,13 @@ class Following:
         self._changed(key)
 
     def _act_changed(self, obj: Object) -> None:
-        about = resources.version_of_act(obj)
-        version = self.copies.versions.get(about) if about is not None else None
+        version = self._about(obj)
+        self._acted(obj, version)
         self._changed(resources.model_of_version(version) if version is not None else None, urgent=True)
+
+    def _about(self, act: Object) -> Object | None:
+        about = resources.version_of_act(act)
+        return self.copies.versions.get(about) if about is not None else None
 
     def _policy_changed(self, obj: Object) -> None:
         for version in self.copies.versions.all():

@@ -26,13 +26,17 @@ from ..kube.pace import Pace
 from ..kube.reflector import Key
 from ..kube.workqueue import WorkQueue
 from ..serving.pods import PodAddress, pod_addresses
-from . import act_outcomes, probes, resources
+from . import act_outcomes, ledger_endpoint, probes, resources
 from .apply import Applier
+from .checkpoints import Checkpoints
 from .following import Following
+from .ledger_access import LedgerAccess
 from .metrics import Metrics
+from .notifications import Notifications
 from .observe import Installation
 from .preflight import Preflights, Subject
 from .reconciler import Reconciler
+from .recording import Recorder
 from .sampling import Sampling
 from .settings import Settings
 from .watchlist import News
@@ -43,6 +47,7 @@ log = logging.getLogger(__name__)
 _RESYNC_SECONDS = 600
 _DRAIN_SECONDS = 15
 _FLUSH_SECONDS = 2
+_TAKE_OVER_SECONDS = 5
 
 
 class Manager:
@@ -71,9 +76,30 @@ class Manager:
         self._gateway = Gateway(api, may_write=self._lease.holds, asked=asked_and_paced)
         self._queue: WorkQueue[Key] = WorkQueue(self._metrics.queue)
         self._following = Following(
-            gateway=self._gateway, namespaces=settings.watch_namespaces, changed=self._changed, gone=self._gone
+            gateway=self._gateway,
+            namespaces=settings.watch_namespaces,
+            changed=self._changed,
+            seen=lambda obj: self._recorder.see(obj),
+            gone=self._gone,
+            acted=lambda act, version: self._recorder.see_act(act, version),
         )
         self._copies = self._following.copies
+        self._ledger = LedgerAccess(settings.ledger_url)
+        self._recorder = Recorder(
+            ledger=self._ledger.write,
+            recorded=self._copies.recorded,
+            versions=self._copies.versions.all,
+            acts=self._following.acts,
+            changed=self._changed,
+            clock=lambda: datetime.now(UTC),
+        )
+        self._checkpoints = Checkpoints(
+            gateway=self._gateway,
+            namespace=settings.namespace,
+            ledger=self._ledger.of,
+            configuration=settings.digest,
+            clock=lambda: datetime.now(UTC),
+        )
         self._events = EventRecorder(gateway=self._gateway, instance=settings.pod_name)
         self._sampling = Sampling(
             shared=settings.prometheus,
@@ -84,6 +110,10 @@ class Manager:
             tell=self._answered,
             clock=lambda: datetime.now(UTC).timestamp(),
         )
+        destinations = [one.destination for one in settings.notifications]
+        for one in destinations:
+            self._metrics.has_destination(one.name)
+        self._notifications = Notifications(destinations, count=self._metrics.notified)
         installation = Installation(
             gateway=settings.gateway,
             default_runtime=settings.default_runtime,
@@ -94,6 +124,8 @@ class Manager:
             copies=self._copies,
             installation=installation,
             events=self._events,
+            record=self._recorder,
+            notify=self._notifications.tell,
             metrics=self._metrics,
         )
         self._preflights = Preflights(pods=self._answering, changed=self._changed)
@@ -104,6 +136,7 @@ class Manager:
             applier=applier,
             preflights=self._preflights,
             sample=self._sampling.last,
+            found=self._sampling.found,
             rolled_back=self._metrics.sample_to_route.observe,
             clock=lambda: datetime.now(UTC),
         )
@@ -113,6 +146,11 @@ class Manager:
         self._metrics.queue.watch(depth=lambda: len(self._queue), working=self._queue.working)
         for namespace in ("", *settings.prometheus_namespaces):
             self._metrics.watch_prometheus(namespace, up=partial(self._prometheus_is_up, namespace))
+        self._metrics.watch_ledger(
+            up=lambda: self._copies.recorded.possible and self._checkpoints.up,
+            lag=lambda: self._recorder.lag,
+            head=lambda: self._checkpoints.head_seq,
+        )
         self._metrics.runtime.watch_lease(settings.lease_name, holds=self._lease.holds)
         self._metrics.runtime.has_workers(WORKERS)
 
@@ -123,6 +161,7 @@ class Manager:
             ExceptionGroup: when a part of the operator ended by itself, or the lease was lost.
         """
         runner = await probes.serve(registry=self._metrics.registry, alive=self._alive, ready=self._following.synced)
+        readers = await ledger_endpoint.serve(self._ledger.read, port=ledger_endpoint.PORT)
         try:
             async with asyncio.TaskGroup() as group:
                 parts = [group.create_task(copy.run()) for copy in self._following.all]
@@ -138,7 +177,8 @@ class Manager:
             await self._lease.release()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):
-                    await runner.cleanup()
+                    await asyncio.gather(runner.cleanup(), readers.cleanup())
+            self._ledger.close()
 
     async def _lead(self) -> None:
         """Wait for the lease, then act until the queue is closed."""
@@ -150,15 +190,32 @@ class Manager:
         await self._lease.acquire()
         log.info("leading")
         self._leading = True
+        self._recorder.begin()
         async with asyncio.TaskGroup() as group:
-            parts = (self._lease.keep, self._sampling.run, self._preflights.run, self._resync, self._events.run)
-            tasks = [group.create_task(part()) for part in parts]
-            await self._workers.run()
+            parts = (self._lease.keep, self._sampling.run, self._preflights.run, self._resync, self._checkpoints.run)
+            telling = (self._events, self._notifications, self._recorder)
+            runs = (self._events.run, self._notifications.run, self._record)
+            tasks = [group.create_task(part()) for part in (*parts, *runs)]
+            await self._workers.run(prepared=self._taken_over)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FLUSH_SECONDS):
-                    await self._events.flush()
+                    await asyncio.gather(*(one.flush() for one in telling))
             for task in tasks:
                 task.cancel()
+
+    async def _taken_over(self) -> None:
+        """Wait until what an operator before had to record is known to be recorded, if that can be.
+
+        Who adds to outboxes sooner than that, again and again, fills them with what has long been recorded.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TAKE_OVER_SECONDS):
+                await self._recorder.flush()
+
+    async def _record(self) -> None:
+        """Record for ever, in the chain that the checkpoint names."""
+        await self._checkpoints.begun.wait()
+        await self._recorder.run()
 
     def _answering(self, subject: Subject) -> tuple[PodAddress, ...]:
         return pod_addresses(subject.backend, self._copies.pods.indexed(subject.key))
@@ -168,6 +225,7 @@ class Manager:
 
     def _gone(self, obj: Object) -> None:
         key = resources.model_of_version(obj)
+        self._recorder.gone(obj)
         if key is not None:
             self._metrics.forget(namespace=key[0], model=key[1], version=str(obj["spec"].get("version")))
 

@@ -7,25 +7,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..analysis.gates import GateResult, judge
-from ..api.modelversion import ModelVersionSpec, ModelVersionStatus
+from ..api.modelversion import ModelVersionSpec
 from ..kube.gateway import Object
-from ..kube.reflector import Key, key_of
+from ..kube.reflector import Key
 from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
-from ..rollout.settings import merge
 from ..rollout.snapshot import ON_TRAFFIC, Act, Invalid, InvalidAct, PreflightResult, Snapshot, Version
 from ..routing.addresses import Gateway as RouteGateway
 from ..routing.httproute import read_route
 from ..serving.names import backend_name
 from ..serving.overlay import UnservableError
 from ..serving.read import by_backend, owner, read_backend
-from ..serving.render import check_servable
 from .addressing import Addressing, find_address
+from .answered import answered
+from .comparing import Findings
 from .copies import Copies
+from .judging import answers, limits
+from .ownership import is_spoilt, orphans, pods_of_others
 from .people import acts_on, read_policy
 from .preflight import Attempt
+from .reading import read_spec, read_status
 from .resources import AUTHOR, DELETE_NOW, FINALIZER
+from .watched import stable_beside, target_of, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +41,39 @@ class Installation:
     """Whether admission checks that an act is made by the person that it names."""
 
 
-def read_status(obj: Object) -> ModelVersionStatus:
-    """The status of a ModelVersion, without the fields that cannot be read.
-
-    A later operator may have written what this one does not know: that must not take along when a version was promoted.
-    """
-    told = obj.get("status", {})
-    try:
-        return ModelVersionStatus.model_validate(told)
-    except ValidationError as error:
-        unknown = {part["loc"][0] for part in error.errors()}
-        return ModelVersionStatus.model_validate({name: value for name, value in told.items() if name not in unknown})
-
-
 def observe(
     key: Key,
     copies: Copies,
     *,
     installation: Installation,
     sample: Sample,
+    found: Mapping[Target, Findings],
     preflights: Mapping[Attempt, PreflightResult],
     now: datetime,
 ) -> Snapshot:
-    """All that is known about a model."""
+    """All that is known about a model.
+
+    Args:
+        key: Its namespace and name.
+        copies: The objects.
+        installation: What holds for every model.
+        sample: What Prometheus answered.
+        found: What comparisons made of it.
+        preflights: What versions answered that were asked alone.
+        now: The time, with a time zone.
+    """
     namespace, model = key
     pods = by_backend(copies.pods.indexed(key))
     versions: list[Version] = []
     invalid: list[Invalid] = []
     for obj in copies.versions.indexed(key):
         try:
-            spec = ModelVersionSpec.model_validate(obj["spec"])
-            check_servable(spec)
+            spec = read_spec(obj)
         except (ValidationError, UnservableError) as error:
             invalid.append(_invalid(obj, error, copies=copies))
             continue
-        version = _version(obj, spec, copies=copies, pods=pods, sample=sample, now=now)
+        version = _version(obj, spec, copies=copies, pods=pods)
+        version = _judged(version, obj, copies, sample=sample, found=found, now=now)
         attempt = (version.uid, version.status.attempt or 1)
         versions.append(replace(version, preflight=preflights.get(attempt)))
     names = {obj["metadata"]["name"] for obj in copies.versions.indexed(key)}
@@ -94,44 +95,14 @@ def observe(
         acts=tuple(act for act in acts if isinstance(act, Act)),
         invalid_acts=tuple(act for act in acts if isinstance(act, InvalidAct)),
         acts_admitted=installation.acts_admitted,
-        orphans=_orphans(key, copies, backends={v.name: v.backend.name for v in versions}),
+        orphans=orphans(key, copies, versions=versions),
+        pods=pods_of_others(key, route, copies, pods, own={v.backend.name for v in versions}),
+        missing=frozenset(name for name in route.weights if copies.services.get((namespace, name)) is None),
         default_runtime=installation.default_runtime,
         address=reached.address,
         address_problem=reached.problem,
+        recordable=copies.recorded.possible,
     )
-
-
-def _orphans(key: Key, copies: Copies, *, backends: Mapping[str, str]) -> tuple[str, ...]:
-    """The backends that carry the model's label and belong to no ModelVersion, whatever model that is of.
-
-    Labels are anybody's to change: what serves a version of another model, or is named by another model's route, is
-    not for this one to sweep. `backends` has those of the model's own versions, by the version's name.
-    """
-    found = []
-    for service in copies.services.indexed(key):
-        name, made_for = service["metadata"]["name"], owner(service)
-        if made_for is None or "deletionTimestamp" in service["metadata"]:
-            continue
-        if (backends[made_for] != name) if made_for in backends else _is_left((key[0], made_for), name, copies):
-            found.append(name)
-    if not found:
-        return ()
-    routes = [obj for obj in copies.routes.all() if obj["metadata"]["namespace"] == key[0] and key_of(obj) != key]
-    named = {name for obj in routes for name in read_route(obj).weights}
-    return tuple(name for name in found if name not in named)
-
-
-def _is_left(version: Key, backend: str, copies: Copies) -> bool:
-    """Whether the version that a backend was made for is gone, or known to be served by another one."""
-    obj = copies.versions.get(version)
-    if obj is None:
-        return True
-    try:
-        spec = ModelVersionSpec.model_validate(obj["spec"])
-        check_servable(spec)
-    except (KeyError, ValidationError, UnservableError):
-        return False
-    return backend_name(version[1], spec, namespace=version[0]) != backend
 
 
 def _invalid(obj: Object, error: ValidationError | UnservableError, *, copies: Copies) -> Invalid:
@@ -160,8 +131,6 @@ def _version(
     *,
     copies: Copies,
     pods: Mapping[str, Sequence[Mapping[str, Any]]],
-    sample: Sample,
-    now: datetime,
 ) -> Version:
     meta = obj["metadata"]
     status = read_status(obj)
@@ -175,27 +144,43 @@ def _version(
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
         spec=spec,
         backend=read_backend(
-            name=name, version=meta["name"], service=service, pods=pods.get(name, ()), refusal=refusal
+            name=name,
+            version=meta["name"],
+            service=service,
+            pods=pods.get(name, ()),
+            refusal=refusal,
+            spoilt=service is not None and is_spoilt(service, spec, copies),
         ),
         status=status,
         deleting="deletionTimestamp" in meta,
         delete_now=meta.get("annotations", {}).get(DELETE_NOW) == "true",
         finalizer=FINALIZER in meta.get("finalizers", ()),
         author=meta.get("annotations", {}).get(AUTHOR),
-        gates=_gates(meta["namespace"], spec, status=status, sample=sample, now=now),
+        resource_version=meta["resourceVersion"],
+        recorded=copies.recorded.ids.get((meta["namespace"], meta["name"]), frozenset()),
     )
 
 
-def _gates(
-    namespace: str, spec: ModelVersionSpec, *, status: ModelVersionStatus, sample: Sample, now: datetime
-) -> tuple[GateResult, ...]:
-    """What the gates say of a version that has traffic; nobody asks them of any other."""
-    if status.phase not in ON_TRAFFIC:
-        return ()
-    settings = status.effective_rollout or merge(spec.rollout)
-    evidence = sample.evidence.get(Target(namespace, spec.model, spec.version))
-    attempt, step = (at.timestamp() if at else None for at in (status.attempt_started_at, status.step_started_at))
-    return tuple(
-        judge(gate, evidence, attempt_started_at=attempt, step_started_at=step, now=now.timestamp())
-        for gate in settings.analysis.gates
+def _judged(
+    version: Version,
+    obj: Object,
+    copies: Copies,
+    *,
+    sample: Sample,
+    found: Mapping[Target, Findings],
+    now: datetime,
+) -> Version:
+    """A version with what its gates say, if it has traffic; nobody asks them of any other."""
+    if version.status.phase not in ON_TRAFFIC:
+        return version
+    one = watched(obj, version.status)
+    findings = found.get(one.target)
+    beside = stable_beside(obj, copies.versions.indexed((obj["metadata"]["namespace"], version.spec.model)))
+    stable = target_of(beside) if beside is not None else None
+    said = limits(one, sample, now=now.timestamp())
+    return replace(
+        version,
+        gates=answers(one, said, stable=stable, sample=sample, found=findings, now=now.timestamp()),
+        evidence=findings.recorded if findings is not None and findings.are_of(one) else None,
+        requests=answered(one, sample),
     )

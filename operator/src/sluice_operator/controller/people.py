@@ -30,7 +30,10 @@ def read_policy(objects: Iterable[Object], *, model: str) -> Policy | None:
 def acts_on(versions: Iterable[str], copy: Reflector, *, namespace: str) -> Iterator[Act | InvalidAct]:
     """The acts on some versions of which nothing has come yet, oldest first; few at once of those that say nothing."""
     pending = [
-        obj for name in versions for obj in copy.indexed((namespace, name)) if not obj.get("status", {}).get("outcome")
+        obj
+        for name in versions
+        for obj in copy.indexed((namespace, name))
+        if not (obj.get("status") or {}).get("outcome")
     ]
     invalid = 0
     for obj in sorted(pending, key=_age):

@@ -2,18 +2,20 @@
 
 One task for each attempt of a version asks every pod that answers, also those that come meanwhile, until all have
 passed, one has failed, or the time is over. Results live in memory, for as long as reconciles want them; who forgets
-asks again. Only so many versions are asked at once: the time of one that waits for its turn does not run.
+asks again. Only so many versions are asked at once, and half as many of one namespace, so that one whose pods never
+answer keeps no other from its turn. The time of a version that waits for it does not run.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import aiohttp
 
 from ..api.base import format_duration
-from ..api.modelversion import Verdict
+from ..api.status import Verdict
 from ..kube.reflector import Key
 from ..rollout.plan import Plan
 from ..rollout.preflight import BEGUN
@@ -24,6 +26,7 @@ from .preflight_pod import Answered, NoAnswerError, Pod, Questions, WrongAnswerE
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 32
+_AT_ONCE_OF_NAMESPACE = 16
 _PODS_AT_ONCE = 4
 _LOOK_SECONDS = 1.0
 """Between two looks for pods while there are none."""
@@ -76,6 +79,8 @@ class Preflights:
         self._results: dict[Attempt, PreflightResult] = {}
         self._tasks: dict[Key, dict[Attempt, asyncio.Task[None]]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """By namespace, for as long as somebody has or awaits a turn."""
 
     @property
     def results(self) -> Mapping[Attempt, PreflightResult]:
@@ -103,9 +108,12 @@ class Preflights:
                 self.keep(key, ())
 
     async def _run(self, subject: Subject) -> None:
-        if self._turns.locked():
+        own = self._turns_of.setdefault(subject.key[0], asyncio.Semaphore(_AT_ONCE_OF_NAMESPACE))
+        if own.locked():
+            self._say(subject, None, f"{_AT_ONCE_OF_NAMESPACE} other versions of its namespace are asked first")
+        elif self._turns.locked():
             self._say(subject, None, f"{_AT_ONCE} other versions are asked first")
-        async with self._turns:
+        async with own, self._turns:
             try:
                 await self._judge(subject)
             except Exception:

@@ -5,6 +5,7 @@ evidence. A connection that fails, 429, 503 and 504 pass: the same is asked agai
 other answer is final. What comes back is bounded, and only compared.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,12 +178,13 @@ class Pod:
         self._trouble(str(state.outcome.exception() if state.outcome else ""))
 
     async def _once(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
-        limit = aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS)
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
         try:
             asking = self._session.request(
                 method, self._url + path, json=body, headers=_HEADERS, timeout=limit, allow_redirects=False
             )
-            async with asking as response:
+            # Not aiohttp's own total: a cancellation that comes at the moment in which that is over gets lost.
+            async with asyncio.timeout(_REQUEST_SECONDS), asking as response:
                 if response.status in _PASSING:
                     raise NoAnswerError(f"HTTP {response.status}")
                 return response.status, await _bounded(response)

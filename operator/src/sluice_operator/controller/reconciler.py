@@ -1,20 +1,22 @@
 """One reconcile of one model, in numbered steps."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from ..api.modelversion import Verdict
+from ..api.status import Verdict
 from ..kube.errors import ConflictError
 from ..kube.gateway import Gateway
 from ..kube.reflector import Key
+from ..prometheus.predictor import Target
 from ..prometheus.sampler import Sample
 from ..rollout.decide import decide
 from ..rollout.plan import Plan
 from ..rollout.snapshot import Snapshot
 from ..routing.httproute import read_route
 from .apply import Applier
+from .comparing import Findings
 from .copies import Copies
 from .observe import Installation, observe
 from .preflight import Preflights, subjects
@@ -37,10 +39,11 @@ class Reconciler:
         applier: Applier,
         preflights: Preflights,
         sample: Callable[[str], Sample],
+        found: Callable[[str], Mapping[Target, Findings]],
         rolled_back: Callable[[float], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """Decide on local copies and the last sample of a namespace; write through the applier.
+        """Decide on local copies, the last sample of a namespace and what comparisons found; write through the applier.
 
         `rolled_back` is told, after a rollback is written, how many seconds ago the sample it was decided on came.
         """
@@ -50,6 +53,7 @@ class Reconciler:
         self._applier = applier
         self._preflights = preflights
         self._sample = sample
+        self._found = found
         self._rolled_back = rolled_back
         self._clock = clock
 
@@ -71,6 +75,7 @@ class Reconciler:
             self._copies,
             installation=self._installation,
             sample=sample,
+            found=self._found(key[0]),
             preflights=self._preflights.results,
             now=now,
         )
@@ -79,15 +84,19 @@ class Reconciler:
         look_again(plan.wake_at)
         # 3. Apply; a rollback refused because the route has changed is decided again on the live route, at once.
         if plan.rollback:
-            snapshot, plan = await self._roll_back(snapshot, plan, now, sampled_at=sample.at)
+            snapshot, plan, written = await self._roll_back(snapshot, plan, now, sampled_at=sample.at)
             look_again(plan.wake_at)
+            if written:
+                # The route says what was decided: the rest of this rollback can wait, the routes of others cannot.
+                look_again(now)
+                return
         self._preflights.keep(key, subjects(snapshot, plan))
         await self._applier.apply(snapshot, plan)
 
     async def _roll_back(
         self, snapshot: Snapshot, plan: Plan, now: datetime, *, sampled_at: float
-    ) -> tuple[Snapshot, Plan]:
-        """Write the route of a rollback; returns what is left to be done.
+    ) -> tuple[Snapshot, Plan, bool]:
+        """Write the route of a rollback; returns what is left to be done, and whether the route was written.
 
         Raises:
             ConflictError: when the route changed each time. Nothing else is written then: the statuses follow the
@@ -96,15 +105,17 @@ class Reconciler:
         live = self._copies.routes.get((snapshot.namespace, snapshot.model))
         for _ in range(_ROLLBACK_TRIES):
             try:
-                await self._applier.write_route(snapshot, plan, live=live)
+                written = await self._applier.write_route(snapshot, plan, live=live)
             except ConflictError:
                 live = await self._gateway.get(HTTP_ROUTES, namespace=snapshot.namespace, name=snapshot.model)
                 snapshot = replace(snapshot, route=read_route(live))
                 plan = decide(snapshot, now)
                 if not plan.rollback:
-                    return snapshot, plan
+                    return snapshot, plan, False
             else:
-                if any(gate.verdict is Verdict.FAIL for version in snapshot.versions for gate in version.gates):
+                if written and any(
+                    gate.verdict is Verdict.FAIL for version in snapshot.versions for gate in version.gates
+                ):
                     self._rolled_back(self._clock().timestamp() - sampled_at)
-                return snapshot, replace(plan, route=None)
+                return snapshot, replace(plan, route=None), written
         raise ConflictError(409, f"the route has changed {_ROLLBACK_TRIES} times while a rollback was written")

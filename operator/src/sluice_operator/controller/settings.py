@@ -1,15 +1,20 @@
 """The installation's settings, from the environment that the chart writes."""
 
+import hashlib
 import socket
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, ConfigDict, Field, Json, model_validator
 
-from ..prometheus.access import Access
+from ..ledger import ON_VOLUME
+from ..prometheus.access import Access, GatewayKind
+from ..rollout.transitions import REASONS
 from ..routing.addresses import Allowed, Gateway
+from .notices import Format
+from .webhook import Destination
 
 _PREFIX = "SLUICE_"
 _Url = Annotated[str, Field(pattern=r"^https?://")]
@@ -29,11 +34,40 @@ class PrometheusSettings(BaseModel):
     username_file: Path | None = None
     password_file: Path | None = None
     headers: dict[_HeaderName, _HeaderValue] = {}
+    gateway: GatewayKind | None = None
+    custom_queries: bool = False
 
     @property
     def access(self) -> Access:
         """The same for those who ask."""
         return Access(**dict(self))
+
+
+class NotificationSettings(BaseModel):
+    """A destination of notifications. Its address is a secret of its own: with Slack, who knows it may post."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: _Namespace
+    format: Format = Format.PLAIN
+    url_file: Path
+    key_file: Path | None = None
+    events: frozenset[str] = frozenset()
+
+    @model_validator(mode="after")
+    def _can_work(self) -> Self:
+        if unknown := self.events - REASONS:
+            raise ValueError(f"nobody is told of {', '.join(sorted(unknown))}")
+        if (self.key_file is None) != (self.format is Format.SLACK):
+            raise ValueError("plain is signed, and needs a key; slack knows no signature, and has none")
+        return self
+
+    @property
+    def destination(self) -> Destination:
+        """The same for who sends."""
+        return Destination(
+            name=self.name, form=self.format, url_file=self.url_file, key_file=self.key_file, events=self.events
+        )
 
 
 class Settings(BaseModel):
@@ -48,6 +82,10 @@ class Settings(BaseModel):
     prometheus_password_file: Path | None = None
     prometheus_headers: Json[dict[_HeaderName, _HeaderValue]] = {}
     """Sent with every question, as a JSON object."""
+    prometheus_gateway: GatewayKind | None = None
+    """The Gateway that it scrapes, so that requests which no pod answers are seen."""
+    prometheus_custom_queries: bool = False
+    """Whether it may be asked what versions write into their gates: they see all that it has."""
     prometheus_namespaces: Json[dict[_Namespace, PrometheusSettings]] = {}
     """The Prometheus of each namespace that has its own, as a JSON object."""
     gateway_name: Annotated[str, Field(min_length=1)]
@@ -62,11 +100,15 @@ class Settings(BaseModel):
     namespace: Annotated[str, Field(min_length=1)]
     """Where the operator runs, and where its Lease is."""
     lease_name: Annotated[str, Field(min_length=1)] = "sluice-operator"
+    notifications: Json[tuple[NotificationSettings, ...]] = ()
+    """Who is told of what becomes of versions, beside Events, as a JSON array."""
     default_runtime: str = ""
     acts_admitted: bool = False
     """Whether the admission policy for acts is installed."""
     interval: Annotated[float, Field(ge=1, le=60)] = 5.0
     """Seconds between two samples of Prometheus."""
+    ledger_url: Annotated[str, Field(min_length=1)] = ON_VOLUME
+    """The database of the record: SQLite, or PostgreSQL with its credentials."""
     writes_per_second: Annotated[float, Field(ge=1, le=1000)] = 40.0
     """Writes to the API server while many models move at once; rollbacks do not wait for it."""
     pod_name: Annotated[str, Field(min_length=1, default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex}")]
@@ -82,6 +124,12 @@ class Settings(BaseModel):
         """
         values = {name: environment.get(_PREFIX + name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in values.items() if value is not None})
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that two processes of one installation have in common, but for credentials."""
+        text = self.model_dump_json(exclude={"pod_name", "ledger_url"})
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def gateway(self) -> Gateway:
@@ -104,4 +152,6 @@ class Settings(BaseModel):
             username_file=self.prometheus_username_file,
             password_file=self.prometheus_password_file,
             headers=self.prometheus_headers,
+            gateway=self.prometheus_gateway,
+            custom_queries=self.prometheus_custom_queries,
         )

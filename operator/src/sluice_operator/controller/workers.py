@@ -15,6 +15,7 @@ from ..kube.pace import Pace
 from ..kube.reflector import Key
 from ..kube.workqueue import WorkQueue
 from . import logs
+from .recording import UnrecordedError
 from .runtime_metrics import RuntimeMetrics
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,18 @@ class Workers:
         self._reconcile = reconcile
         self._metrics = metrics
 
-    async def run(self) -> None:
-        """Work until the queue is closed and what was begun is finished."""
+    async def run(self, *, prepared: Callable[[], Awaitable[None]]) -> None:
+        """Work until the queue is closed and what was begun is finished.
+
+        Args:
+            prepared: Waits until more may be done than what is urgent, which waits for nothing.
+        """
         async with asyncio.TaskGroup() as group:
-            for _ in range(_ORDINARY):
-                group.create_task(self._work(self._next))
             for _ in range(_URGENT):
                 group.create_task(self._work(self._next_urgent))
+            await prepared()
+            for _ in range(_ORDINARY):
+                group.create_task(self._work(self._next))
 
     def stuck(self) -> bool:
         """Whether a reconcile hangs although it should have been cut off long ago."""
@@ -93,7 +99,7 @@ class Workers:
                 await self._reconcile(key, look_again)
         except ConflictError:
             pass  # something changed since it was read: the usual way to learn of it
-        except (ApiError, TimeoutError) as error:
+        except (ApiError, UnrecordedError, TimeoutError) as error:
             asked_to_wait = error.retry_after if isinstance(error, ApiError) else 0.0
             log.warning("%s", str(error) or f"not finished in {_RECONCILE_SECONDS:.0f} s")
         except Exception:

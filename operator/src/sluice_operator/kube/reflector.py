@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .errors import ApiError, GoneError
 from .gateway import Gateway, Object, Resource
+from .sharing import Sharing
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +115,15 @@ class Reflector:
         query = {"limit": _PAGE, **self._query}
         while True:
             page = await self._gateway.list(self._resource, query, namespace=namespace)
+            sharing = Sharing()
             for obj in page.get("items") or ():
-                seen[key_of(obj)] = obj
+                seen[key_of(obj)] = sharing.of(_bare(obj))
             token = page["metadata"].get("continue")
             if not token:
                 break
             query = {**query, "continue": token}
-        gone = [obj for key, obj in self._objects.items() if namespace in (None, key[0]) and key not in seen]
+        known = [(key, obj) for key, obj in self._objects.items() if namespace in (None, key[0])]
+        gone = [obj for key, obj in known if key not in seen or _uid(seen[key]) != _uid(obj)]
         for obj in gone:
             self._store("DELETED", obj)
         for obj in seen.values():
@@ -146,7 +149,7 @@ class Reflector:
                 # At once, however the watch ends: one that began further back would show the past as news.
                 self._seen[namespace] = obj["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
-                    self._store(event["type"], obj)
+                    self._store(event["type"], _bare(obj))
 
     def _store(self, kind: str, obj: Object) -> None:
         key = key_of(obj)
@@ -157,7 +160,6 @@ class Reflector:
         if kind == "DELETED":
             self._objects.pop(key, None)
         else:
-            obj["metadata"].pop("managedFields", None)  # a third of an object, and nobody here reads it
             self._objects[key] = obj
             if group is not None:
                 self._groups.setdefault(group, {})[key] = obj
@@ -172,6 +174,18 @@ class Reflector:
         del members[key]
         if not members:
             del self._groups[group]
+
+
+def _bare(obj: Object) -> Object:
+    """An object without what is a third of it, and nobody here reads."""
+    obj["metadata"].pop("managedFields", None)
+    return obj
+
+
+def _uid(obj: Object) -> str | None:
+    """Which object it is: one of the same name made later is another."""
+    uid: str | None = obj["metadata"].get("uid")
+    return uid
 
 
 def _event_error(status: Object) -> ApiError:

@@ -1,13 +1,15 @@
 """A queue with client-go's contract: a key waits at most once and is worked on by at most one worker.
 
 A key added while it is being worked on waits again afterwards, so no change is ever lost. What is urgent passes all
-that is not, and there may be workers for it alone. The state knows no clock: time is an argument, and `WorkQueue` lends
-it the event loop's.
+that is not, and there may be workers for it alone; for a second nothing else is begun beside it, because API server and
+operator have better things to do. The state knows no clock: time is an argument, and `WorkQueue` lends it the event
+loop's.
 """
 
 import asyncio
 import contextlib
 import heapq
+import math
 from collections import deque
 from collections.abc import Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
@@ -15,6 +17,10 @@ from typing import Generic, Protocol, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 _BACKOFF_BASE, _BACKOFF_MAX = 0.005, 300.0
+_BACKOFF_MAX_URGENT = 10.0
+"""Seconds that what is urgent waits at most after a failure: where writes alone fail, nothing else brings it back."""
+_ALONE = 1.0
+"""Seconds for which nothing else is begun while something urgent is worked on: one that hangs holds up nobody."""
 
 
 class QueueObserver(Protocol):
@@ -98,13 +104,14 @@ class QueueState(Generic[K]):
         heapq.heappush(self._later, (due, self._count, key))
 
     def add_failed(self, key: K, now: float, *, at_least: float = 0.0) -> None:
-        """Let a key wait again after a failure, twice as long each time. What was urgent still is."""
+        """Let a key wait again after a failure, twice as long each time. What was urgent still is, and waits less."""
         self._observer.retried()
         if key in self._pressing:
             self._hurry.add(key)
+        longest = _BACKOFF_MAX_URGENT if key in self._hurry else _BACKOFF_MAX
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        backoff = min(_BACKOFF_MAX, _BACKOFF_BASE * 2.0 ** min(failures, 30))
+        backoff = min(longest, _BACKOFF_BASE * 2.0 ** min(failures, 30))
         self.add_after(key, max(backoff, at_least), now)
 
     def forget(self, key: K) -> None:
@@ -119,7 +126,7 @@ class QueueState(Generic[K]):
                 del self._due[key]
                 self.add(key, due)
         lane = self._urgent if self._urgent or urgent else self._ready
-        if not lane:
+        if not lane or (lane is self._ready and now < self._alone_until()):
             return None
         key = lane.popleft()
         self._busy[key] = now
@@ -136,8 +143,14 @@ class QueueState(Generic[K]):
             self._line_up(key, urgent=False)
 
     def next_due(self) -> float | None:
-        """When the next delayed key becomes ready."""
-        return self._later[0][0] if self._later else None
+        """When the next delayed key becomes ready, or those that are have waited long enough for what is urgent."""
+        due = [self._later[0][0]] if self._later else []
+        if self._ready and self._pressing:
+            due.append(self._alone_until())
+        return min(due, default=None)
+
+    def _alone_until(self) -> float:
+        return max((self._busy[key] for key in self._pressing), default=-math.inf) + _ALONE
 
     def working(self, now: float) -> Iterable[float]:
         """For how long each key that is being worked on has been."""
