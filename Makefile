@@ -23,7 +23,7 @@ demo: $(UV) ## A real cluster, four model versions, two of them bad: see Sluice 
 .PHONY: test
 test: cluster images models ## Run all tests: unit, integration, and end to end on the cluster.
 	@failed=; \
-	$(RUN) pytest $(BESIDE) tests/unit tests/integration/operator tests/integration/chart || failed=1; \
+	$(RUN) pytest $(BESIDE) tests/unit tests/integration/operator tests/integration/chart tests/integration/ledger tests/integration/cli || failed=1; \
 	$(RUN) pytest tests/integration/predictor tests/e2e || failed=1; \
 	test -z "$$failed"
 
@@ -79,9 +79,11 @@ generate: $(UV) ## Write the generated files anew.
 	@$(RUN) python -m hack.generate
 
 .PHONY: soak
-soak: cluster images models ## What takes longer than a test may: 50,000 requests across ten releases, the operator killed again and again.
+soak: cluster images models ## What takes longer than a test may: 50,000 requests across ten releases, kills, 36 rollouts that fail at known rates.
 	@$(RUN) pytest -m soak tests/integration tests/e2e
 	@$(RUN) python -m hack.soak
+	@$(RUN) python -m hack.soak.verdicts
+	@$(RUN) python -m hack.soak.verdicts --write-docs
 	@$(MAKE) --no-print-directory coverage mutation
 
 .PHONY: coverage
@@ -101,6 +103,16 @@ bench-predictor: models ## Measure the predictor beside four other servers, abou
 bench-operator: $(UV) ## Measure the operator against a real API server: rollbacks, 1,000 rollouts, 10,000 idle versions; about 25 minutes.
 	@$(RUN) python -m hack.bench.operator
 	@$(RUN) python -m hack.bench.operator --write-docs
+
+.PHONY: bench-verdicts
+bench-verdicts: $(UV) ## Measure how often verdicts err and how soon they come, beside seven other methods; seeded, a few minutes.
+	@$(RUN) python -m hack.bench.verdicts
+	@$(RUN) python -m hack.bench.verdicts --write-docs
+
+.PHONY: bench-ledger
+bench-ledger: $(UV) ## Measure the ledger on SQLite and on PostgreSQL, and how soon the command line answers; about 8 minutes.
+	@$(RUN) python -m hack.bench.ledger
+	@$(RUN) python -m hack.bench.ledger --write-docs
 
 .PHONY: picture
 picture: $(UV) ## Run the demo and keep its picture for the README.

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from hack.chart import dashboard, docs
+from hack.chart import dashboard, docs, runtimes
 from sluice_operator.api.base import GROUP
 from sluice_operator.api.crd import KINDS, crd
 
@@ -31,8 +31,10 @@ def generated() -> dict[Path, str]:
         for kind in KINDS
     }
     kinds = ("ClusterServingRuntime", "ServingRuntime")
-    runtimes = {_RUNTIMES / f"{kind.lower()}.yaml": _written(_runtime(kind), source="helm/sluice") for kind in kinds}
-    return crds | runtimes | {_PAGE: _page(), _DASHBOARD: dashboard.dashboard()}
+    shipped = {
+        _RUNTIMES / f"{kind.lower()}.yaml": _written(runtimes.manifest(kind), source="helm/sluice") for kind in kinds
+    }
+    return crds | shipped | {_PAGE: _page(), _DASHBOARD: dashboard.dashboard()}
 
 
 def _written(document: dict[str, Any], *, source: str) -> str:
@@ -40,24 +42,9 @@ def _written(document: dict[str, Any], *, source: str) -> str:
     return header + yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _runtime(kind: str) -> dict[str, Any]:
-    """The runtime as the chart makes it with its default values."""
-    spec = _read("files/runtime.yaml")
-    image = _read("values.yaml")["image"]
-    (container,) = spec["containers"]
-    container |= {"image": image["predictor"], "imagePullPolicy": image["pullPolicy"]}
-    # As in the chart, the name carries the version.
-    name = f"sluice-transformers-{_read('Chart.yaml')['appVersion']}"
-    return {"apiVersion": "serving.kserve.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def _page() -> str:
     schema, values = ((_CHART / name).read_text() for name in ("values.schema.json", "values.yaml"))
     return docs.page(_PAGE.read_text(), schema_text=schema, values_text=values)
-
-
-def _read(name: str) -> Any:
-    return yaml.safe_load((_CHART / name).read_text())
 
 
 def main() -> None:

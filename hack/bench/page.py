@@ -33,6 +33,15 @@ def write(page: Path, summary: Path, *, parts: Parts, target: str) -> int:
     return 0
 
 
+def machine(environment: Mapping[str, Any]) -> str:
+    """What a run was made on, as a sentence."""
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(environment["versions"].items()))
+    return (
+        f"{environment['cores']} cores, {environment['processor']}, {environment['memory_gb']:.0f} GB, "
+        f"{environment['system']}, Python {environment['python']}, {versions}."
+    )
+
+
 def filled(page: str, parts: Sequence[str]) -> str:
     """Return a page with these paragraphs between its marks.
 

@@ -80,7 +80,7 @@ def _resolved(schema: Schema, definitions: Schema) -> dict[str, Any]:
 
 def _kind(schema: Schema, definitions: Schema) -> str:
     if "enum" in schema:
-        return " or ".join(map(str, schema["enum"]))
+        return " or ".join(str(value) or "empty" for value in schema["enum"])
     kind = schema["type"]
     if kind == "array":
         return f"list of {_kind(_resolved(schema['items'], definitions), definitions)}"

@@ -13,13 +13,10 @@ from types import FrameType
 try:
     from rich.console import Console
 
-    from hack.cluster.commands import Shell
-    from hack.cluster.containers import containers_conf
     from hack.cluster.errors import ClusterError, StoppedError, is_no_space, no_space
     from hack.cluster.paths import Paths, default_paths
     from hack.cluster.preflight import COLD
-    from hack.cluster.report import ConsoleReport
-    from hack.cluster.session import Session, published_reachable
+    from hack.cluster.session import Session, opened
     from hack.cluster.steps import only_one
 except ModuleNotFoundError as missing:
     sys.exit(f"Python package {missing.name} is missing: run this as `uv run --locked python -m hack.cluster …`.")
@@ -61,18 +58,8 @@ def main(arguments: list[str]) -> int:
 
 def _run(command: str, *, paths: Paths, console: Console) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
-    with contextlib.nullcontext() if command == "status" else only_one(paths.lock):
-        env = {"CONTAINERS_CONF": str(containers_conf(paths.cache)), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
-        shell = Shell(logs=paths.logs, needed_gib=COLD.disk_gib, env=env)
-        built_here = not published_reachable(shell)
-        if not built_here:
-            shell = Shell(logs=paths.logs, needed_gib=COLD.disk_gib)
-        try:
-            with ConsoleReport(console) as report:
-                session = Session(paths=paths, shell=shell, report=report, built_here=built_here)
-                _ACTIONS[command](session)
-        finally:
-            shell.stop()
+    with contextlib.nullcontext() if command == "status" else only_one(paths.lock), opened(paths, console) as session:
+        _ACTIONS[command](session)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """Our own two images, built by the project's Dockerfile and sent to the node when it does not have them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hack.cluster import images
@@ -31,8 +31,8 @@ def built_tags(paths: Paths | None = None) -> dict[str, str]:
     return tags
 
 
-def repository(name: str) -> str:
-    return f"localhost/sluice-{name}"
+def repository(name: str, *, beside: str = "") -> str:
+    return f"localhost/sluice-{name}{beside}"
 
 
 def inputs(name: str, *, paths: Paths) -> tuple[Path, ...]:
@@ -44,14 +44,18 @@ def inputs(name: str, *, paths: Paths) -> tuple[Path, ...]:
     return (*recipe, root / "uv.lock", root / "pyproject.toml", *projects, root / name / "src")
 
 
-def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool) -> dict[str, str]:
-    """Add both images to a plan; returns their references.
+def add_applications(
+    plan: Plan, *, paths: Paths, store: Store, built_here: bool, names: Sequence[str] = NAMES, beside: str = ""
+) -> dict[str, str]:
+    """Add our images to a plan; returns their references.
 
     Args:
         plan: When their base is built here too, it must have it already.
         paths: Of the checkout.
         store: Where the images go.
         built_here: Whether base and installer are built here, or published.
+        names: Which of them.
+        beside: Ends the names of images that are to stand beside those of our own checkout, not in their place.
     """
     needs: tuple[str, ...] = ()
     arguments = {"BASE": images.PYTHON.published, "UV_IMAGE": images.INSTALLER.published}
@@ -69,9 +73,9 @@ def add_applications(plan: Plan, *, paths: Paths, store: Store, built_here: bool
         volumes = {uv_cache(store.shell): _UV_CACHE, _CERTIFICATES: f"{_CERTIFICATES}:ro"}
         options = ("--layers", "--force-rm", *(f"--volume={source}:{target}" for source, target in volumes.items()))
     references = {}
-    for name in NAMES:
+    for name in names:
         build = _builder(name, paths=paths, store=store, arguments=arguments, options=options)
-        output = StoredImage(store, repository(name), build, f"{VERSION}-")
+        output = StoredImage(store, repository(name, beside=beside), build, f"{VERSION}-")
         words = json.dumps(arguments, sort_keys=True)
         key = plan.add(Step(f"image {name}", "applications", (words, *inputs(name, paths=paths)), output, needs))
         references[name] = output.reference(key)

@@ -4,7 +4,8 @@ The lanes: `fetch` downloads modules, `compile` keeps all cores busy, `debian` m
 soon as its node image is there, and `applications` builds and loads our own two images meanwhile.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hack.cluster import gobuild, images
 from hack.cluster.applications import NAMES, add_applications
@@ -63,13 +64,32 @@ class Planner:
 
     def images(self) -> Planned:
         """Our own images alone, for a cluster that runs."""
+        plan, cluster = self._base(), self.cluster()
+        return Planned(plan, cluster, platform={}, applications=self._applications(plan, cluster, needs=()))
+
+    def operator_of(self, checkout: Path) -> Planned:
+        """The operator of another checkout, for a cluster that runs: beside our own, under another name."""
+        plan, cluster = self._base(), self.cluster()
+        references = add_applications(
+            plan,
+            paths=replace(self.paths, checkout=checkout),
+            store=self.store,
+            built_here=self.built_here,
+            names=("operator",),
+            beside="-of-another-checkout",
+        )
+        for name, reference in references.items():
+            self._add_load(plan, name, LoadedImage(cluster, reference), lane="applications", needs=())
+        return Planned(plan, cluster, platform={}, applications=references)
+
+    def _base(self) -> Plan:
+        """What our own images are built on."""
         plan = Plan()
         if self.built_here:
             images.add_debian(plan, images.PYTHON.name, store=self.store)
             images.add_wheels(plan, paths=self.paths, shell=self.shell)
             images.add_images(plan, images.INSTALLER, paths=self.paths, store=self.store)
-        cluster = self.cluster()
-        return Planned(plan, cluster, platform={}, applications=self._applications(plan, cluster, needs=()))
+        return plan
 
     def cluster(self, node_image: str = "") -> Cluster:
         return Cluster(shell=self.shell, paths=self.paths, engine=self.store.engine, node_image=node_image)

@@ -62,7 +62,7 @@ class Platform:
         return [
             ("Contour and the Gateway API", self._install_contour),
             ("KServe", self._install_kserve),
-            ("Prometheus and the models' storage", self._install_rest),
+            ("Prometheus and storage", self._install_rest),
             ("everything ready", self.wait),
         ]
 
@@ -150,7 +150,10 @@ class Platform:
         for document in documents:
             for container in _containers(document):
                 container["image"] = self._images["prometheus"]
-        self._apply([*documents, *_load(self._paths.manifests / "models.yaml")])
+        volumes = [
+            document for name in ("models", "ledger") for document in _load(self._paths.manifests / f"{name}.yaml")
+        ]
+        self._apply([*documents, *volumes])
 
     def _apply(self, documents: list[Document]) -> None:
         self._cluster.apply(documents, log="platform")

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,14 +123,23 @@ def demand(machine: Machine, need: Need) -> None:
 
 
 def install(machine: Machine, *, shell: Shell) -> None:
-    """Install missing Debian packages, without what they only recommend.
+    """Install missing Debian packages.
+
+    Raises:
+        ClusterError: apt-get failed.
+    """
+    install_packages(machine.missing_packages, shell=shell)
+
+
+def install_packages(packages: Sequence[str], *, shell: Shell) -> None:
+    """Install Debian packages, without what they only recommend.
 
     Raises:
         ClusterError: apt-get failed.
     """
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     shell.run(["apt-get", "update"], log="apt", env=env)
-    words = ["apt-get", "install", "--yes", "--no-install-recommends", *machine.missing_packages]
+    words = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     shell.run(words, log="apt", env=env)
 
 

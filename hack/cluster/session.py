@@ -1,13 +1,17 @@
 """The commands: up, down, status and images."""
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from hack.cluster import gobuild, images, preflight
 from hack.cluster.commands import Shell
-from hack.cluster.containers import Store
+from hack.cluster.containers import Store, containers_conf
 from hack.cluster.errors import ClusterError
 from hack.cluster.kind import GATEWAY_PORT, PROMETHEUS_PORT, Cluster
 from hack.cluster.paths import Paths
@@ -65,6 +69,16 @@ class Session:
             self.report.console.print(f"{reference}  {megabytes[name]} MB", highlight=False)
         figures = {"image_mb": megabytes["predictor"]}
         write_whole(self.paths.image_figures, json.dumps({"figures": figures}) + "\n")
+
+    def operator_of(self, checkout: Path) -> str:
+        """Build the operator of another checkout and load it into the node, beside our own; returns its reference.
+
+        Raises:
+            ClusterError: The build failed.
+        """
+        planned = self._planner.operator_of(checkout)
+        run_plan(planned.plan, report=self.report, stop=self.shell.stop)
+        return planned.applications["operator"]
 
     def down(self) -> None:
         """Delete the cluster; what was built stays in the cache."""
@@ -136,6 +150,21 @@ class Session:
             f"export KUBECONFIG={self.paths.kubeconfig} PATH={self.paths.bin}:$PATH",
         )
         self.report.console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def opened(paths: Paths, console: Console) -> Iterator[Session]:
+    """A session with the engine that this machine has; what it still runs when the block ends is ended."""
+    env = {"CONTAINERS_CONF": str(containers_conf(paths.cache)), "KIND_EXPERIMENTAL_PROVIDER": "podman"}
+    shell = Shell(logs=paths.logs, needed_gib=preflight.COLD.disk_gib, env=env)
+    built_here = not published_reachable(shell)
+    if not built_here:
+        shell = Shell(logs=paths.logs, needed_gib=preflight.COLD.disk_gib)
+    try:
+        with ConsoleReport(console) as report:
+            yield Session(paths=paths, shell=shell, report=report, built_here=built_here)
+    finally:
+        shell.stop()
 
 
 def published_reachable(shell: Shell) -> bool:

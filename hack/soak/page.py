@@ -1,4 +1,4 @@
-"""Puts the last soak into docs/soak.md: its figures between two marks of the page."""
+"""What docs/soak.md shows of the last soak."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hack.bench.page import BEGIN, END
+from hack.bench import page
 
 PAGE = Path("docs/soak.md")
 SUMMARY = Path("build/bench/soak.json")
@@ -28,17 +28,9 @@ _MEANING = {
 }
 
 
-def filled(page: str, summary: Mapping[str, Any]) -> str:
-    """Return the page with a run's figures between its marks.
-
-    Raises:
-        ValueError: The page has no marks.
-    """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE}: no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n\n{_machine(summary['environment'])}\n\n{_table(summary['figures'])}\n\n{END}{after}"
+def parts(summary: Mapping[str, Any]) -> list[str]:
+    """The paragraphs between the page's marks."""
+    return [_machine(summary["environment"]), _table(summary["figures"])]
 
 
 def write() -> None:
@@ -48,7 +40,7 @@ def write() -> None:
         FileNotFoundError: There was no run.
         ValueError: The page has no marks.
     """
-    PAGE.write_text(filled(PAGE.read_text(), json.loads(SUMMARY.read_text())))
+    PAGE.write_text(page.filled(PAGE.read_text(), parts(json.loads(SUMMARY.read_text()))))
 
 
 def _machine(environment: Mapping[str, Any]) -> str:

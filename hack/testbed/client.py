@@ -40,6 +40,7 @@ ROUTES = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("events.k8s.io", "v1", "events", "Event")
 LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease")
+CONFIG_MAPS = Kind("", "v1", "configmaps", "ConfigMap")
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 CRDS = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 

@@ -103,9 +103,9 @@ class ControlPlane:
         context.load_cert_chain(self._file(user, "crt"), self._file(user, "key"))
         return context
 
-    def kubeconfig(self, user: str, *, server: str = "") -> Path:
-        """Write what connects as a user; to `server` in the API server's place, where it is given."""
-        signed = self._authority.user(user)
+    def kubeconfig(self, user: str, *, server: str = "", groups: Sequence[str] = ()) -> Path:
+        """Write what connects as a user in some groups; to `server` in the API server's place, where it is given."""
+        signed = self._authority.user(user, groups=groups)
         self._file(user, "crt").write_text(signed.certificate)
         self._file(user, "key").write_text(signed.key)
         entry = {"server": server or self.url, "certificate-authority": str(self._directory / "ca.crt")}

@@ -21,8 +21,8 @@ _STATM_RESIDENT = 1
 _ON_PORT = """
 import sys
 from sluice_operator.__main__ import main
-from sluice_operator.controller import probes
-probes.PORT = int(sys.argv[1])
+from sluice_operator.controller import ledger_endpoint, probes
+probes.PORT, ledger_endpoint.PORT = map(int, sys.argv[1:3])
 main()
 """
 _ON_A_CLOCK = """
@@ -31,7 +31,7 @@ from sluice_operator.controller import manager, workers
 class Clock(datetime.datetime):
     @classmethod
     def now(cls, zone=None):
-        with open(sys.argv[2]) as file:
+        with open(sys.argv[3]) as file:
             return datetime.datetime.now(zone) + datetime.timedelta(seconds=float(file.read()))
 manager.datetime = workers.datetime = Clock
 """
@@ -44,7 +44,7 @@ class Operator:
     Args:
         kubeconfig: Whom it is to the API server, and where that is.
         prometheus: URL of the Prometheus.
-        log: What it prints is added to this file.
+        log: What it prints is added to this file, and the record is beside it.
         interval: Seconds between two samples.
         name: Of its pod, by which it holds the lease: its next life has it at once, another operator after a while.
         settings: Further settings, by the names of their environment variables.
@@ -60,7 +60,10 @@ class Operator:
         name: str = "operator-0",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port, self.ledger_port = free_port(), free_port()
+        installation = (settings or {}).get("SLUICE_NAMESPACE", RELEASE_NAMESPACE)
+        self.ledger = log.with_name(f"ledger-{installation}.db")
+        """The file of the record, which operators of one installation share."""
         self._log = log
         self._clock: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,6 +79,7 @@ class Operator:
             "SLUICE_NAMESPACE": RELEASE_NAMESPACE,
             "SLUICE_ACTS_ADMITTED": "true",
             "SLUICE_POD_NAME": name,
+            "SLUICE_LEDGER_URL": f"sqlite:///{self.ledger}",
             **(settings or {}),
         }
 
@@ -102,9 +106,10 @@ class Operator:
             )
 
     def _program(self) -> list[str]:
+        ports = [str(self.port), str(self.ledger_port)]
         if self._clock is None:
-            return [_ON_PORT, str(self.port)]
-        return [_ON_A_CLOCK + _ON_PORT, str(self.port), str(self._clock)]
+            return [_ON_PORT, *ports]
+        return [_ON_A_CLOCK + _ON_PORT, *ports, str(self._clock)]
 
     def has_clock(self, file: Path) -> None:
         """Have a wall clock of its own from its next start on, right at first."""

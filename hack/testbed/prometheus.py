@@ -82,6 +82,11 @@ class Traffic:
         while self._scrapes[0][0] < at - _KEPT_SECONDS:
             self._scrapes.popleft()
 
+    @property
+    def requests(self) -> float:
+        """Requests that it has answered so far."""
+        return self._total
+
     def forget(self) -> None:
         """Keep no scrape; the counters go on."""
         self._scrapes.clear()
@@ -123,6 +128,7 @@ class Prometheus:
         self._changed = asyncio.Condition()
         self._fault_over = asyncio.Event()
         self._fault: Fault | None = None
+        self._scrapes = 0
         self.url = ""
         self.rounds = 0
         """Questions for requests that came so far, answered or not."""
@@ -181,6 +187,12 @@ class Prometheus:
         async with self._changed:
             await self._changed.wait_for(lambda: self.rounds >= goal)
 
+    async def scraped(self, times: int) -> None:
+        """Wait until it has scraped so many times more."""
+        goal = self._scrapes + times
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._scrapes >= goal)
+
     async def _scrape(self) -> None:
         while True:
             await asyncio.sleep(self._scrape_seconds - time.time() % self._scrape_seconds)
@@ -189,6 +201,9 @@ class Prometheus:
             now = time.time()
             for traffic in self._traffic.values():
                 traffic.scrape(now, traffic.rate * self._scrape_seconds)
+            async with self._changed:
+                self._scrapes += 1
+                self._changed.notify_all()
 
     async def _query(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()

@@ -20,19 +20,11 @@ def write(summary: Path) -> int:
 def parts(summary: Mapping[str, Any]) -> list[str]:
     """The paragraphs between the page's marks."""
     return [
-        _machine(summary["environment"]),
+        page.machine(summary["environment"]),
         f"![Time from a bad answer to weight 0, and what the operator takes]({PAGE.with_suffix('.svg').name})",
         _figures(summary["figures"]),
         *(f"Not measured: {failure}." for failure in summary["failures"]),
     ]
-
-
-def _machine(environment: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(environment["versions"].items()))
-    return (
-        f"{environment['cores']} cores, {environment['processor']}, {environment['memory_gb']:.0f} GB, "
-        f"{environment['system']}, Python {environment['python']}, {versions}."
-    )
 
 
 def _figures(figures: Mapping[str, float | None]) -> str:

@@ -97,6 +97,8 @@ async def standing(
         observer = await stack.enter_async_context(Observer(client).watching())
         config = plane.kubeconfig(OPERATOR)
         log = paths.checkout / "build" / "bench" / "operator.log"
+        for former in log.parent.glob("ledger-*.db*"):  # another cluster's, whose chain is not this one's
+            former.unlink()
         operators = [
             Operator(
                 kubeconfig=config,

@@ -1,1 +1,1 @@
-"""The methods that verdicts are measured against."""
+"""How often verdicts err, how soon they come, and the methods that they are measured against."""

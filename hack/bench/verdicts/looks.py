@@ -66,11 +66,17 @@ def boundary(times: Sequence[float], alpha: float, spending: Spending) -> list[f
     out: list[float] = []
     inside, spent = _START, 0.0
     for time in times:
-        left = spending(time, alpha) - spent
-        z = float(brentq(lambda z, now=time, rest=left, was=inside: was.above(z, now) - rest, 0.0, _FAR))
+        z = _spends(inside, spending(time, alpha) - spent, time)
         inside, spent = inside.within(-_FAR, z, time), spending(time, alpha)
         out.append(z)
     return out
+
+
+def _spends(inside: _Inside, alpha: float, time: float) -> float:
+    """The z value above which a motion is with this probability; early looks have nothing to spend."""
+    if inside.above(_FAR, time) >= alpha:
+        return _FAR
+    return float(brentq(lambda z: inside.above(z, time) - alpha, 0.0, _FAR))
 
 
 def chance_to_signal(critical: float, *, expected: float, relative_rate: float) -> float:

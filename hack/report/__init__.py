@@ -1,0 +1,1 @@
+"""The picture of a report for the docs: `python -m hack.report`."""
