@@ -1,6 +1,7 @@
 """What every test stands on."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,12 @@ from hypothesis import settings
 # How long an example takes says how busy the machine is, and nothing about what is tested.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_terminal() -> None:
+    """What a command prints does not depend on the terminal of whoever tests."""
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,9 +14,18 @@ _KNOWN_WITHIN_S = 30
 
 
 @contextlib.asynccontextmanager
-async def clients(model: Model, *, rate: float = 35.0, most: int = 60_000) -> AsyncIterator[Traffic]:
-    """Ask a model so many times a second while the block runs; a hundred have been answered before it begins."""
-    async with Traffic(_target(model, rate=rate, most=most), _texts()) as traffic:
+async def clients(
+    model: Model, *, hostname: str = "", rate: float = 35.0, most: int = 60_000
+) -> AsyncIterator[Traffic]:
+    """Ask a model so many times a second while the block runs; a hundred have been answered before it begins.
+
+    Args:
+        model: The model.
+        hostname: Where they think that it is reached; where it is without a policy, if none is given.
+        rate: Requests a second.
+        most: Requests in all.
+    """
+    async with Traffic(_target(model, hostname=hostname, rate=rate, most=most), _texts()) as traffic:
         await answering(traffic)
         traffic.start()
         await traffic.more(100)
@@ -35,8 +44,8 @@ def failed(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in answers if not answer.ok]
 
 
-def _target(model: Model, *, rate: float, most: int) -> Target:
-    host = f"{model.name}.{model.cluster.namespace}.sluice.local"
+def _target(model: Model, *, hostname: str, rate: float, most: int) -> Target:
+    host = hostname or f"{model.name}.{model.cluster.namespace}.sluice.local"
     url = f"http://127.0.0.1:{GATEWAY_PORT}/v1/models/{model.name}:predict"
     return Target(url, host=host, rate=rate, requests=most)
 

@@ -6,22 +6,19 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from hack.chart import runtimes
+from hack.cluster.applications import built_tags
 from hack.demo.kube import Cluster, tool
 
-MANIFESTS = Path(__file__).parents[2] / "manifests" / "runtimes"
 GATEWAY = {"name": "contour", "namespace": "projectcontour"}
 _READY_WITHIN = "240s"
 
 
 def runtime(kind: str) -> dict[str, Any]:
-    """The manifest of a runtime as it is shipped for those who do without the chart."""
-    manifest: dict[str, Any] = yaml.safe_load((MANIFESTS / f"{kind.lower()}.yaml").read_text())
-    return manifest
+    """The runtime that the chart installs, with the image that was built here."""
+    return runtimes.manifest(kind, image=built_tags()["predictor"])
 
 
 @dataclass(frozen=True, slots=True)

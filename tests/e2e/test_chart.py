@@ -14,6 +14,7 @@ from tests.e2e.release import NAMESPACE, Release, helm, run
 EVERYTHING: dict[str, Any] = {
     "operator": {"replicas": 2, "tolerations": [{"key": "dedicated", "operator": "Exists"}]},
     "prometheus": {"ca": {"configMap": "authority"}, "basic": {"secret": "reader"}, "headers": {"X-Scope-OrgID": "a"}},
+    "ledger": {"postgresql": {"secretName": "ledger"}},
     "networkPolicy": {"ingressFrom": [{"namespaceSelector": {}}]},
     "scrape": {"enabled": True},
     "dashboard": {"enabled": True},

@@ -6,6 +6,7 @@ from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster
 from hack.demo.prepare import clean
 from tests.e2e.clients import clients, failed
 from tests.e2e.model import ROLLOUT, Model, serving
+from tests.e2e.plain import GATEWAY
 
 FOREIGN_ROUTE = {
     "apiVersion": "gateway.networking.k8s.io/v1",
@@ -59,6 +60,25 @@ async def test_somebody_elses_route_is_never_taken_over(model: Model) -> None:
     assert {c["type"]: c["reason"] for c in status["conditions"]}["Stalled"] == "NameTaken"
     assert (await model.routes())[0]["spec"] == before
     await model.cluster.delete(ROUTES, model.name)
+    await model.reaches("1.0.0", "Stable")
+
+
+async def test_somebody_elses_older_route_to_the_same_host_name_is_told_in_the_gateways_words(model: Model) -> None:
+    name, hostname = f"{model.name}-else", f"{model.name}.default.sluice.local"
+    rule = {"backendRefs": [{"name": "kubernetes", "port": 443}]}
+    spec = {"parentRefs": [GATEWAY], "hostnames": [hostname], "rules": [rule]}
+    await model.cluster.apply({**FOREIGN_ROUTE, "metadata": {"name": name}, "spec": spec})
+    await model.cluster.kubectl(
+        "wait", f"httproute/{name}", "--for=jsonpath={.status.parents[0].conditions[0].status}=True", "--timeout=60s"
+    )
+    try:
+        await model.apply("1.0.0")
+        assert await model.observer.until(lambda: _stalled(model, "1.0.0"), within=120)
+        status = await model.status("1.0.0")
+        assert {c["type"]: c["reason"] for c in status["conditions"]}["Stalled"] == "GatewayRefused"
+        assert "RuleMatchConflict" in status["message"]
+    finally:
+        await model.cluster.delete(ROUTES, name)
     await model.reaches("1.0.0", "Stable")
 
 

@@ -9,14 +9,12 @@ import yaml
 from kserve import InferenceGRPCClient, InferInput, InferRequest
 
 from examples.sms import messages
-from hack.cluster.applications import built_tags
 from hack.cluster.kind import GATEWAY_PORT
 from hack.demo.kube import Cluster, tool
 from hack.demo.traffic import Target, Traffic
 from tests.e2e.clients import answering
 from tests.e2e.plain import PlainNamespace, plain_namespace, runtime
 
-RUNTIME = runtime("ClusterServingRuntime")["metadata"]["name"]
 TEXT = "Your a/c XX1234 debited for Rs.5000"
 
 
@@ -28,8 +26,14 @@ async def namespace(installed: Cluster, request: pytest.FixtureRequest) -> Async
         yield made
 
 
+def shared_runtime() -> str:
+    """The cluster's runtime, by name."""
+    name: str = runtime("ClusterServingRuntime")["metadata"]["name"]
+    return name
+
+
 async def test_plain_service_answers_in_every_protocol(namespace: PlainNamespace) -> None:
-    await namespace.serve("sms", runtime=RUNTIME)
+    await namespace.serve("sms", runtime=shared_runtime())
 
     async with namespace.forward("sms", 8080) as address, httpx.AsyncClient(base_url=f"http://{address}") as client:
         v1 = await client.post("/v1/models/sms:predict", json={"instances": [TEXT]})
@@ -54,7 +58,6 @@ async def test_plain_service_answers_in_every_protocol(namespace: PlainNamespace
 async def test_plain_service_uses_its_namespaces_runtime(namespace: PlainNamespace) -> None:
     manifest = runtime("ServingRuntime")
     manifest["metadata"]["name"] = "ours-alone"
-    manifest["spec"]["containers"][0]["image"] = built_tags()["predictor"]
     await namespace.cluster.apply(manifest)
 
     await namespace.serve("sms", runtime="ours-alone")
@@ -65,7 +68,7 @@ async def test_plain_service_uses_its_namespaces_runtime(namespace: PlainNamespa
 
 
 async def test_plain_service_restarts_without_losing_a_request(namespace: PlainNamespace) -> None:
-    await namespace.serve("sms", runtime=RUNTIME, replicas=2)
+    await namespace.serve("sms", runtime=shared_runtime(), replicas=2)
     hostname = f"sms.{namespace.name}.sluice.local"
     await namespace.publish("sms", hostname=hostname)
     before = await namespace.pods("sms")
@@ -87,7 +90,6 @@ async def test_plain_service_restarts_without_losing_a_request(namespace: PlainN
 
 def test_the_shipped_manifest_is_what_the_chart_installs(installed: Cluster) -> None:
     shipped = runtime("ClusterServingRuntime")
-    shipped["spec"]["containers"][0]["image"] = built_tags()["predictor"]
 
     command = [tool("helm"), "get", "manifest", "sluice", "--namespace=sluice-system"]
     rendered = subprocess.check_output([*command, f"--kubeconfig={installed.kubeconfig}"], text=True)

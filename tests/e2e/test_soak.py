@@ -21,7 +21,7 @@ from hack.soak.page import SUMMARY
 from tests.e2e.campaign import FIRST, play, promoted, taken_back
 from tests.e2e.clients import clients
 from tests.e2e.model import Model
-from tests.e2e.release import Release, chart_before
+from tests.e2e.release import Release, commit_before
 
 FEW_REQUESTS, REQUESTS = 3_000, 50_000
 RATE = 85.0
@@ -36,6 +36,13 @@ async def release(cluster: Cluster) -> AsyncIterator[Release]:
     await found.install()
 
 
+@pytest.fixture
+async def from_before(release: Release, model: Model, tmp_path: Path) -> None:
+    """The release as it was before the chart's last change, its operator too, with a model that serves."""
+    await release.upgrade(await asyncio.to_thread(commit_before, tmp_path))
+    await model.serves(FIRST)
+
+
 async def without_operator(release: Release, *, seconds: float, replicas: int = 1) -> None:
     """Leave rollouts and clients alone for so long."""
     await release.scale(0)
@@ -48,12 +55,10 @@ def unexpected(model: Model, traffic: Traffic, *, bad: list[str]) -> list[Answer
     return outside(traffic.answers, bad=bad, routes=observer.routes, services=observer.services)
 
 
+@pytest.mark.usefixtures("from_before")
 async def test_clients_see_only_what_bad_versions_answer_whatever_becomes_of_the_operator(
-    model: Model, release: Release, tmp_path: Path
+    model: Model, release: Release
 ) -> None:
-    await release.upgrade(chart=chart_before(tmp_path))
-    await model.serves(FIRST)
-
     async def upgraded_and_away() -> None:
         await release.upgrade(replicas=2)
         await without_operator(release, seconds=10, replicas=2)
@@ -72,9 +77,8 @@ async def test_clients_see_only_what_bad_versions_answer_whatever_becomes_of_the
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-async def test_fifty_thousand_requests_across_ten_releases(model: Model, release: Release, tmp_path: Path) -> None:
-    await release.upgrade(chart=chart_before(tmp_path))
-    await model.serves(FIRST)
+@pytest.mark.usefixtures("from_before")
+async def test_fifty_thousand_requests_across_ten_releases(model: Model, release: Release) -> None:
     chapters = [
         *(promoted(), taken_back()),
         *(promoted(release.upgrade), taken_back()),

@@ -24,6 +24,8 @@ class Chart:
     """The chart and the Helm that renders it."""
 
     helm: Path
+    namespace: str = NAMESPACE
+    release: str = "sluice"
 
     def text(self, **values: Any) -> str:
         """What Helm prints for some values.
@@ -31,7 +33,7 @@ class Chart:
         Raises:
             HelmError: it refuses them.
         """
-        command = [self.helm, "template", "sluice", CHART, f"--namespace={NAMESPACE}", "--values=-"]
+        command = [self.helm, "template", self.release, CHART, f"--namespace={self.namespace}", "--values=-"]
         # A Helm built from its module takes the cluster for one of version 1.20.
         command.append(f"--kube-version={KUBERNETES}")
         done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from hack.chart.panels import queries
 from hack.cluster.gobuild import PROMTOOL
 from hack.cluster.paths import Paths
-from sluice_operator.api.modelversion import Phase
+from sluice_operator.api.status import Phase
 from sluice_operator.controller.metrics import Metrics as OperatorMetrics
 from sluice_predictor.metrics import Metrics as PredictorMetrics
 from tests.integration.chart.rendering import CHART, Chart

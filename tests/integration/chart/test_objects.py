@@ -1,10 +1,14 @@
 """What the chart installs: pods that the strictest Pod Security admits, a closed network, and what is kept."""
 
 import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from hack.chart import runtimes
 from sluice_operator.controller.settings import Settings
 from tests.integration.chart.rendering import NAMESPACE, Chart, Document, pod_specs
 
@@ -18,18 +22,22 @@ EVERYTHING: dict[str, Any] = {
         "priorityClassName": "system-cluster-critical",
     },
     "prometheus": {"ca": {"configMap": "authority"}, "token": {"secret": "reader"}},
+    "ledger": {"postgresql": {"secretName": "ledger"}},
     "alerts": {"enabled": True},
     "dashboard": {"enabled": True},
     "scrape": {"enabled": True, "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
     "runtime": {"namespaces": ["team-a", "team-b"]},
 }
+POSTGRESQL: dict[str, Any] = {"ledger": {"postgresql": {"secretName": "ledger"}}}
 VALUES = [
     {},
     EVERYTHING,
     {"runtime": {"enabled": False}, "networkPolicy": {"enabled": False}, "aggregateRoles": False},
 ]
 
-_RESTRICTED_VOLUMES = {"configMap", "secret", "projected", "emptyDir", "downwardAPI", "csi", "ephemeral"}
+_RESTRICTED_VOLUMES = {
+    *("configMap", "secret", "projected", "emptyDir", "downwardAPI", "csi", "ephemeral", "persistentVolumeClaim")
+}
 
 
 @pytest.mark.parametrize("values", VALUES)
@@ -87,6 +95,14 @@ def test_the_network_lets_in_probes_and_lets_out_what_the_operator_asks(chart: C
     assert "ports" not in models
 
 
+def test_dns_may_have_other_ports_than_its_own(chart: Chart) -> None:
+    policy = chart.object("NetworkPolicy", "sluice-operator", networkPolicy={"dnsPorts": [5353]})
+
+    assert policy["spec"]["egress"][0]["ports"][:4] == [
+        {"protocol": protocol, "port": port} for port in (53, 5353) for protocol in ("UDP", "TCP")
+    ]
+
+
 @pytest.mark.parametrize(
     ("url", "port"),
     [
@@ -117,22 +133,104 @@ def kept(documents: list[Document]) -> set[str]:
     return {one["kind"] for one in keep}
 
 
-def test_uninstalling_deletes_nothing_that_models_stand_on(chart: Chart) -> None:
-    assert kept(chart.objects()) == {"CustomResourceDefinition", "ClusterServingRuntime"}
+def test_uninstalling_deletes_nothing_that_models_stand_on_and_not_the_record(chart: Chart) -> None:
+    assert kept(chart.objects()) == {"CustomResourceDefinition", "ClusterServingRuntime", "PersistentVolumeClaim"}
     assert kept(chart.objects(**EVERYTHING)) == {"CustomResourceDefinition", "ServingRuntime"}
     crds = [one for one in chart.objects() if one["kind"] == "CustomResourceDefinition"]
     assert all("helm.sh/resource-policy" in one["metadata"]["annotations"] for one in crds)
 
 
+def runtime_names(documents: list[Document]) -> tuple[str, str]:
+    """The name of the runtime, and of the one that the operator takes by default."""
+    (made,) = [one["metadata"]["name"] for one in documents if one["kind"] == "ClusterServingRuntime"]
+    (operator,) = [one for one in documents if one["kind"] == "Deployment"]
+    told = {one["name"]: one.get("value") for one in operator["spec"]["template"]["spec"]["containers"][0]["env"]}
+    return made, told["SLUICE_DEFAULT_RUNTIME"]
+
+
+def test_the_shipped_runtime_is_the_charts(chart: Chart) -> None:
+    (made,) = [one for one in chart.objects() if one["kind"] == "ClusterServingRuntime"]
+    shipped = runtimes.manifest("ClusterServingRuntime")
+
+    assert (made["metadata"]["name"], made["spec"]) == (shipped["metadata"]["name"], shipped["spec"])
+
+
+@pytest.mark.parametrize("image", [{"predictor": "example.org/another:1.0"}, {"pullPolicy": "Always"}])
+def test_another_image_is_another_runtime_so_that_running_services_keep_theirs(chart: Chart, image: Document) -> None:
+    before, after = runtime_names(chart.objects()), runtime_names(chart.objects(image=image))
+
+    assert before[0] != after[0]
+    assert before[0] == before[1]
+    assert after[0] == after[1]
+
+
+def test_what_a_runtime_does_not_say_leaves_it_as_it_is(chart: Chart) -> None:
+    other = {"image": {"operator": "example.org/another:1.0"}, "operator": {"replicas": 3}, **POSTGRESQL}
+
+    assert runtime_names(chart.objects()) == runtime_names(chart.objects(**other))
+
+
 def test_a_runtime_carries_its_version_in_its_name(chart: Chart) -> None:
     documents = chart.objects(runtime={"namespaces": ["team-a", "team-b"]})
-    runtimes = [one["metadata"] for one in documents if one["kind"] == "ServingRuntime"]
+    made = [one["metadata"] for one in documents if one["kind"] == "ServingRuntime"]
 
-    assert [(one["namespace"], one["name"]) for one in runtimes] == [
-        ("team-a", "sluice-transformers-0.1.0"),
-        ("team-b", "sluice-transformers-0.1.0"),
-    ]
+    assert [one["namespace"] for one in made] == ["team-a", "team-b"]
+    (name,) = {one["name"] for one in made}
+    assert re.fullmatch(r"sluice-transformers-0\.1\.0-[0-9a-f]{8}", name)
     assert not any(one["kind"] == "ClusterServingRuntime" for one in documents)
+
+
+NUMBERS: list[Document] = [
+    {
+        "image": {"pullSecrets": ["2024"]},
+        "operator": {"priorityClassName": "2024", "replicas": 2},
+        "ledger": {"postgresql": {"secretName": "2024"}},
+        "prometheus": {"ca": {"configMap": "2024"}, "token": {"secret": "2025"}, "gateway": "istio"},
+        "scrape": {"enabled": True, "namespace": "2024", "name": "2024", "podMonitor": {"enabled": True}},
+        "dashboard": {"enabled": True, "namespace": "2024"},
+        "alerts": {"enabled": True},
+        "runtime": {"namespaces": ["2024"]},
+    },
+    {
+        "scope": "Namespaced",
+        "watchNamespaces": ["2024"],
+        "prometheus": {"ca": {"secret": "2024"}, "basic": {"secret": "2025"}},
+    },
+]
+
+
+@pytest.mark.parametrize("values", NUMBERS)
+def test_names_may_be_numbers(chart: Chart, values: Document) -> None:
+    named = replace(chart, namespace="2023", release="1")
+
+    numbers = [
+        (one["kind"], one["metadata"]["name"], *path)
+        for one in named.objects(**values)
+        for path, value in leaves(one)
+        if path[-1] in _NAMES and not isinstance(value, str)
+    ]
+
+    assert numbers == []
+    (job,) = [one for one in named.objects(**values) if one["kind"] == "Job"]
+    told = {one["name"]: one.get("value") for one in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert told["SLUICE_SELECTOR"] == (
+        "app.kubernetes.io/name=sluice,app.kubernetes.io/instance=1,app.kubernetes.io/component=operator"
+    )
+
+
+_NAMES = {"name", "namespace", "secretName", "priorityClassName", "app.kubernetes.io/instance", "value"}
+
+
+def leaves(document: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Everything in a document that has no parts, and where it is."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from leaves(value, *path, key)
+    elif isinstance(document, list):
+        for value in document:
+            yield from leaves(value, *path)
+    else:
+        yield path, document
 
 
 def test_objects_of_the_release_are_in_its_namespace(chart: Chart) -> None:
@@ -143,8 +241,8 @@ def test_objects_of_the_release_are_in_its_namespace(chart: Chart) -> None:
 
 
 def test_of_several_operators_one_leads_and_they_are_spread_and_not_all_taken_at_once(chart: Chart) -> None:
-    documents = chart.objects(operator={"replicas": 2})
-    deployment = chart.object("Deployment", "sluice-operator", operator={"replicas": 2})["spec"]
+    documents = chart.objects(operator={"replicas": 2}, **POSTGRESQL)
+    deployment = chart.object("Deployment", "sluice-operator", operator={"replicas": 2}, **POSTGRESQL)["spec"]
     pod = deployment["template"]
 
     (budget,) = [one["spec"] for one in documents if one["kind"] == "PodDisruptionBudget"]
@@ -168,7 +266,7 @@ def test_one_operator_may_be_drained_with_its_node(chart: Chart) -> None:
     ],
 )
 def test_an_old_operator_is_gone_before_a_new_one_comes(chart: Chart, replicas: int, strategy: Document) -> None:
-    deployment = chart.object("Deployment", "sluice-operator", operator={"replicas": replicas})
+    deployment = chart.object("Deployment", "sluice-operator", operator={"replicas": replicas}, **POSTGRESQL)
     assert deployment["spec"]["strategy"] == strategy
 
 
@@ -193,6 +291,12 @@ def test_the_operators_settings_are_all_that_it_must_be_told(chart: Chart) -> No
         told = {one["name"]: one.get("value", "a-name") for one in environment}
         assert len(told) == len(environment)
         assert Settings.from_environment(told).domain == "sluice.local"
+
+
+def test_the_operator_computes_in_no_more_threads_than_its_own(chart: Chart) -> None:
+    (container,) = chart.object("Deployment", "sluice-operator")["spec"]["template"]["spec"]["containers"]
+
+    assert {"name": "OPENBLAS_NUM_THREADS", "value": "1"} in container["env"]
 
 
 def test_what_takes_leave_exists_only_while_it_does(chart: Chart) -> None:

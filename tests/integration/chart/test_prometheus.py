@@ -21,7 +21,7 @@ def environment(pod: Document) -> dict[str, str]:
 
 
 def sources(pod: Document) -> list[Document]:
-    (volume,) = pod["volumes"]
+    (volume,) = [one for one in pod["volumes"] if one["name"] == "prometheus"]
     found: list[Document] = volume["projected"]["sources"]
     return found
 
@@ -29,8 +29,8 @@ def sources(pod: Document) -> list[Document]:
 def test_without_secrets_nothing_is_mounted(chart: Chart) -> None:
     pod = operator_pod(chart)
 
-    assert "volumes" not in pod
-    assert "volumeMounts" not in pod["containers"][0]
+    assert [one["name"] for one in pod["volumes"]] == ["ledger"]
+    assert [one["name"] for one in pod["containers"][0]["volumeMounts"]] == ["ledger"]
     assert not [name for name in environment(pod) if name.startswith("SLUICE_PROMETHEUS_") and not name.endswith("URL")]
 
 
@@ -64,7 +64,7 @@ def test_name_and_password_are_files(chart: Chart) -> None:
 def test_files_are_the_operators_to_read_and_are_seen_when_they_change(chart: Chart) -> None:
     pod = operator_pod(chart, token={"secret": "thanos"})
 
-    (mount,) = pod["containers"][0]["volumeMounts"]
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "prometheus"]
     assert mount == {"name": "prometheus", "mountPath": FOLDER, "readOnly": True}
     assert pod["volumes"][0]["projected"]["defaultMode"] == 0o440
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
@@ -147,3 +147,27 @@ def test_a_namespaces_prometheus_that_is_not_said_whole_is_refused(
 ) -> None:
     with pytest.raises(HelmError, match=message):
         chart.text(prometheus={"namespaces": own})
+
+
+def test_the_gateway_and_queries_of_ones_own_are_told_of_each_prometheus_by_itself(chart: Chart) -> None:
+    allowed = {"team-a": {"url": "http://a", "gateway": "istio", "customQueries": {"enabled": True}}}
+    pod = operator_pod(chart, gateway="contour", namespaces=allowed | {"team-b": {"url": "http://b"}})
+    settings = Settings.from_environment(environment(pod) | {"SLUICE_NAMESPACE": "x"})
+    a, b = (settings.prometheus_namespaces[name].access for name in ("team-a", "team-b"))
+
+    assert (settings.prometheus.gateway, settings.prometheus.custom_queries) == ("contour", False)
+    assert (a.gateway, a.custom_queries) == ("istio", True)
+    assert (b.gateway, b.custom_queries) == (None, False)
+
+
+def test_queries_of_ones_own_are_asked_of_all_only_where_that_is_said(chart: Chart) -> None:
+    pod = operator_pod(chart, customQueries={"enabled": True})
+    settings = Settings.from_environment(environment(pod) | {"SLUICE_NAMESPACE": "x"})
+
+    assert settings.prometheus.custom_queries
+    assert settings.prometheus.gateway is None
+
+
+def test_a_gateway_whose_counters_nobody_can_read_is_refused(chart: Chart) -> None:
+    with pytest.raises(HelmError, match="gateway"):
+        chart.text(prometheus={"gateway": "envoy-gateway"})

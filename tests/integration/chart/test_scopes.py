@@ -15,7 +15,7 @@ NAMESPACED: dict[str, Any] = {
 }
 _OF_NAMESPACES = {
     *("ConfigMap", "Deployment", "Job", "NetworkPolicy", "Pod", "PodMonitor", "Role", "RoleBinding"),
-    *("Service", "ServiceAccount", "ServingRuntime"),
+    *("PersistentVolumeClaim", "Service", "ServiceAccount", "ServingRuntime"),
 }
 
 

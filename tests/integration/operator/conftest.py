@@ -37,6 +37,16 @@ async def stage(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[St
         yield made
 
 
+@pytest.fixture
+async def clocked(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage of the test's own, whose operator has a clock of its own."""
+    async with staged(control_plane, tmp_path) as made:
+        made.operator.kill()
+        made.operator.has_clock(tmp_path / "clock")
+        made.operator.start()
+        yield made
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
     """Collect what aiohttp leaves behind when connecting is cancelled, before it is laid at another test's door."""

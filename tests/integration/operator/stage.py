@@ -10,6 +10,7 @@ from typing import Any
 
 from hack.testbed.background import beside
 from hack.testbed.client import (
+    CONFIG_MAPS,
     EVENTS,
     INFERENCE_SERVICES,
     LEASES,
@@ -222,7 +223,7 @@ async def staged(
 
 
 async def clear(client: Client, *, namespace: str = "default") -> None:
-    """Delete everything in a namespace, whatever would keep it, and the lease."""
+    """Delete everything in a namespace, whatever would keep it, the lease, and the checkpoint of the record."""
     for kind in (ROLLOUT_ACTIONS, ROLLOUT_POLICIES, MODEL_VERSIONS, INFERENCE_SERVICES, ROUTES, PODS, EVENTS):
         for obj in await client.items(kind, namespace=namespace):
             name = obj["metadata"]["name"]
@@ -230,5 +231,6 @@ async def clear(client: Client, *, namespace: str = "default") -> None:
                 await client.patch(kind, name, {"metadata": {"finalizers": None}}, namespace=namespace)
             await client.delete(kind, name, namespace=namespace)
     for release in (RELEASE_NAMESPACE, OTHER_RELEASE_NAMESPACE):
-        for lease in await client.items(LEASES, namespace=release):
-            await client.delete(LEASES, lease["metadata"]["name"], namespace=release)
+        for kind in (LEASES, CONFIG_MAPS):
+            for obj in await client.items(kind, namespace=release):
+                await client.delete(kind, obj["metadata"]["name"], namespace=release)

@@ -18,6 +18,7 @@ EVERYTHING: dict[str, Any] = {
         "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
         "affinity": {"podAntiAffinity": {}},
     },
+    "ledger": {"postgresql": {"secretName": "ledger"}},
     "prometheus": {
         "url": "https://mimir.example.org/prometheus",
         "ca": {"secret": "authority"},

@@ -1,24 +1,16 @@
 """The operator's clock is set forward or back by an hour in the middle of a rollout, or was wrong all along."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from hack.testbed.controlplane import ControlPlane
-from tests.integration.operator.stage import LONG, ROLLOUT, Stage, staged
+from tests.integration.operator.stage import LONG, ROLLOUT, Stage
 
 HOUR = 3600.0
 
 
 @pytest.fixture
-async def stage(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(clocked: Stage) -> Stage:
     """A stage whose operator has a clock of its own."""
-    async with staged(control_plane, tmp_path) as made:
-        made.operator.kill()
-        made.operator.has_clock(tmp_path / "clock")
-        made.operator.start()
-        yield made
+    return clocked
 
 
 @pytest.mark.parametrize("step", [HOUR, pytest.param(-HOUR, marks=pytest.mark.soak)])

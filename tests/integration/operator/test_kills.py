@@ -1,4 +1,5 @@
-"""The operator killed in the middle of rollouts: the next one goes on to the same end, and no rule is broken."""
+"""The operator killed in the middle of rollouts: the next one goes on to the same end, no rule is broken, and each
+transition is recorded once."""
 
 import asyncio
 import contextlib
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hack.testbed.background import beside
+from tests.integration.operator.record import until_recorded
 from tests.integration.operator.stage import Stage
 
 KILLS = 20
@@ -43,6 +45,7 @@ async def _rollouts_under_kills(stage: Stage, *, kills: int, seed: int) -> None:
         for earlier in range(1, wave + 1):
             await stage.reaches(f"{model}-{earlier}.0.0", "Stable" if earlier == wave else "Superseded")
             await stage.reaches(f"{model}-{earlier}.1.0", "RolledBack")
+    await until_recorded(stage)
 
 
 async def _promoted(stage: Stage, model: str, wave: int) -> None:

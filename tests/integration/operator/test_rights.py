@@ -1,5 +1,6 @@
 """The operator has the rights that it uses and no others: the chart's roles against the API server's audit log."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator
 
@@ -7,6 +8,7 @@ from hack.cluster.paths import default_paths
 from hack.testbed.client import ROUTES, Object
 from hack.testbed.controlplane import OPERATOR, ControlPlane
 from hack.testbed.installation import rendered_chart
+from tests.integration.operator.record import checkpointed
 from tests.integration.operator.stage import LONG, Stage
 
 Right = tuple[str, str, str]
@@ -39,6 +41,10 @@ async def a_life_with_everything_in_it(stage: Stage) -> None:
     stage.proxy.cut()
     await stage.reaches("sms-1.2.0", "RolledBack")
     await stage.delete_model("sms")
+    # What has happened since the checkpoint is in the next one.
+    await asyncio.to_thread(stage.operator.stop)
+    stage.operator.start()
+    await checkpointed(stage)
 
 
 def used(plane: ControlPlane, account: str) -> set[Right]:

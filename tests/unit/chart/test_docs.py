@@ -1,8 +1,10 @@
 """The page of values says what the schema says, and the schema says what the values are."""
 
 import json
+import re
 from typing import Any
 
+import pytest
 import yaml
 
 from hack.chart.docs import MARK, page, values
@@ -73,3 +75,13 @@ def test_every_default_is_in_the_schema_and_every_value_has_a_default():
 
     assert {path for path, default in listed.items() if default is None} == set()
     assert set(defaults) == {path.split(".")[0] for path in listed}
+
+
+@pytest.mark.parametrize("interval", ["100ms", "1s", "5s", "15s", "60s", "1m"])
+def test_predictors_are_scraped_as_often_as_limits_need(interval):
+    assert re.fullmatch(schema()["properties"]["scrape"]["properties"]["interval"]["pattern"], interval)
+
+
+@pytest.mark.parametrize("interval", ["0s", "61s", "90s", "2m", "1h", "5", "99999ms"])
+def test_predictors_are_not_scraped_less_often_than_limits_can_judge(interval):
+    assert not re.fullmatch(schema()["properties"]["scrape"]["properties"]["interval"]["pattern"], interval)

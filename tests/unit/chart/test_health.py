@@ -9,7 +9,8 @@ from lupa import lua51
 
 from hack.generate import ROOT
 from sluice_operator.api.action import Outcome, RolloutActionSpec, RolloutActionStatus
-from sluice_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase
+from sluice_operator.api.modelversion import ModelVersionSpec
+from sluice_operator.api.status import ModelVersionStatus, Phase
 
 SCRIPTS = ROOT / "docs" / "gitops" / "sluice.dev"
 MODELS = {

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hack.bench.page import BEGIN, END
+from hack.bench.page import BEGIN, END, filled
 from hack.demo.record import Answer, RouteState
 from hack.demo.report import GRACE_S
 from hack.soak.figures import figures, outside
-from hack.soak.page import PAGE, filled
+from hack.soak.page import PAGE, parts
 
 SERVICES = {"a": "1.0.0", "b": "2.0.0", "c": "3.0.0"}
 ROUTES = [
@@ -69,7 +69,7 @@ def test_the_page_shows_every_figure_between_its_marks() -> None:
     found = figures([answer(0, status=200)], failures=[], held_back=0, counts=COUNTS)
     environment = {"cores": 2, "memory_gb": 24.6, "system": "Linux x86_64", "kubernetes": "v1.35.4"}
 
-    page = filled(f"before\n{BEGIN}\nold\n{END}\nafter\n", {"figures": found, "environment": environment})
+    page = filled(f"before\n{BEGIN}\nold\n{END}\nafter\n", parts({"figures": found, "environment": environment}))
 
     assert page.startswith("before\n") and page.endswith("\nafter\n")
     assert "old" not in page
@@ -78,7 +78,7 @@ def test_the_page_shows_every_figure_between_its_marks() -> None:
 
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="no <!-- figures: begin -->"):
-        filled("nothing here", {"figures": {}, "environment": {}})
+        filled("nothing here", [])
 
 
 def test_the_kept_page_has_its_marks() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from hack.chart import runtimes
 from sluice_predictor.metrics import DURATION_EDGES, Metrics, Protocol, Traffic
 from sluice_predictor.protocol.request import MAX_BODY_BYTES, MAX_INSTANCES, MAX_TEXT_CHARACTERS
 from sluice_predictor.settings import parse
@@ -30,6 +31,10 @@ def help_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit):
         parse(["--help"])
     return capsys.readouterr().out
+
+
+def test_the_runtime_that_it_names_is_the_one_that_is_shipped() -> None:
+    assert re.findall(r"runtime: (\S+)", README) == [runtimes.manifest("ServingRuntime")["metadata"]["name"]]
 
 
 def test_every_setting_is_there(help_text: str) -> None:

@@ -48,6 +48,14 @@ def test_an_act_on_a_version_that_is_not_there_ends_when_it_is_old():
     assert scene.outcomes() == {"typo": ("Expired", "there is no ModelVersion their, so it had no effect")}
 
 
+def test_an_act_whose_status_was_emptied_by_hand_is_one_without_a_status():
+    scene = Scene()
+    scene.act("emptied", on="their", age=LATE, status=None)
+    scene.act("another", on="their", age=LATE)
+
+    assert {outcome for outcome, _ in scene.outcomes().values()} == {"Expired"}
+
+
 def test_an_act_whose_version_may_still_come_or_that_has_an_outcome_is_left_alone():
     scene = Scene()
     scene.act("new", on="their", age=EXPIRES)

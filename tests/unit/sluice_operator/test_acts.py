@@ -7,11 +7,12 @@ import pytest
 from making import FAIL, NO_DATA, PASS, after, route, snapshot, spec, stable, status, version, weights
 
 from sluice_operator.api.action import Outcome, RolloutActionSpec
-from sluice_operator.api.modelversion import Decision, HandledAct, Paused, Phase
+from sluice_operator.api.settings import Approvals
+from sluice_operator.api.status import Approval, Decision, HandledAct, Paused, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Plan
 from sluice_operator.rollout.settings import merge, settings_hash
-from sluice_operator.rollout.snapshot import Act, Mark, Snapshot, Version
+from sluice_operator.rollout.snapshot import Act, Invalid, Mark, Snapshot, Version
 
 SETTINGS = merge(spec("v2").rollout)
 STEPS = [{"weight": 5, "hold": "10s", "approvals": {"count": 2, "group": "leads"}}, {"weight": 50, "hold": "20s"}]
@@ -156,6 +157,42 @@ def test_only_members_of_the_group_may_approve():
     assert "only members of leads" in refused(rollout(outsider, candidate=waiting()), outsider)
 
 
+LEADS_AND_SRE = merge(
+    spec("v2", rollout={"steps": [{"weight": 5, "hold": "10s", "approvals": {"count": 1, "group": "leads"}}]}).rollout
+).model_copy(update={"approvals": Approvals(count=1, group="sre"), "own_approvals": Approvals(count=2)})
+
+
+def test_an_approval_counts_for_each_of_two_groups_that_the_person_is_in():
+    def agreed(*people):
+        acts = [act("Approve", by=by, groups=groups, settings=LEADS_AND_SRE) for by, groups in people]
+        plan = decide(rollout(*acts, candidate=canary(settings=LEADS_AND_SRE)), after(115))
+        return plan.statuses["v2"]
+
+    assert agreed().message.endswith("waits for approvals: 1 of leads, 1 of sre")
+    assert agreed(("ann", ["leads"])).message.endswith("waits for approvals: 1 of sre")
+    assert agreed(("ann", ["leads", "sre"])).message.endswith("waits for 1 approval")
+    assert agreed(("ann", ["leads", "sre"]), ("bob", [])).phase is Phase.PROBATION
+    assert agreed(("ann", ["leads"]), ("bob", ["sre"])).phase is Phase.PROBATION
+    assert agreed(("ann", ["leads"]), ("bob", ["leads"])).phase is Phase.AWAITING_APPROVAL
+
+
+def test_who_is_in_neither_of_two_groups_does_not_approve():
+    settings = LEADS_AND_SRE.model_copy(update={"own_approvals": None})
+    outsider = act("Approve", by="eve", groups=["interns"], settings=settings)
+
+    assert "only members of leads or sre" in refused(rollout(outsider, candidate=canary(settings=settings)), outsider)
+
+
+def test_who_agreed_in_one_group_may_do_so_in_the_other_and_not_twice_in_the_same():
+    ann = [Approval(by="ann", step=0, groups=["leads"], at=after(101))]
+    seen = canary(settings=LEADS_AND_SRE, approvals=ann)
+    more = act("Approve", groups=["sre"], settings=LEADS_AND_SRE)
+    again = act("Approve", groups=["leads"], settings=LEADS_AND_SRE)
+
+    assert came_of(decide(rollout(more, candidate=seen), after(105)), more)[0] is Outcome.APPLIED
+    assert "ann has agreed already" in refused(rollout(again, candidate=seen), again)
+
+
 @pytest.mark.parametrize(("author", "why"), [("ann", "ann made the version"), (None, "does not say")])
 def test_an_author_does_not_approve_his_own_version(author, why):
     settings = SETTINGS.model_copy(update={"approvals": WITH_APPROVALS.steps[0].approvals})
@@ -173,6 +210,16 @@ def test_there_is_nothing_to_approve_where_nothing_asks_for_it():
 
 
 # Advance and Promote
+
+
+def test_where_a_person_sent_a_rollout_it_goes_although_its_pod_is_away_for_a_moment():
+    away = decide(rollout(act("Advance"), candidate=canary(ready=False)), after(105)).statuses["v2"]
+    assert (away.phase, away.step, away.advance_to) == (Phase.DEPLOYING, 0, 1)
+
+    begun = away.model_copy(update={"phase": Phase.CANARY, "step_started_at": after(110)})
+    back = version("v2", created=10, now=begun, gates=NO_DATA)
+    said = decide(rollout(candidate=back), after(111)).statuses["v2"]
+    assert (said.step, said.advance_to) == (1, None)
 
 
 def test_advance_ends_the_step_before_its_time_and_without_evidence():
@@ -295,7 +342,14 @@ def test_nothing_is_retried_beside_a_rollout_that_is_under_way():
 
 
 def superseded() -> Version:
-    return version("v1", created=0, now=status(Phase.SUPERSEDED, promoted_at=after(1), traffic_ended_at=after(205)))
+    now = status(
+        Phase.SUPERSEDED,
+        promoted_at=after(1),
+        traffic_ended_at=after(205),
+        digest="sha256:proven",
+        digest_verification="Predictor",
+    )
+    return version("v1", created=0, now=now)
 
 
 def test_a_proven_version_returns_with_all_traffic_and_then_probation():
@@ -305,6 +359,7 @@ def test_a_proven_version_returns_with_all_traffic_and_then_probation():
     begun = decide(snapshot(superseded(), current, route=route(v2=100), acts=(one,)), after(301))
     said = begun.statuses["v1"]
     assert (said.phase, said.attempt, said.restoring, said.promoted_at) == (Phase.DEPLOYING, 2, True, after(1))
+    assert (said.digest, said.digest_verification) == ("sha256:proven", None), "nobody has looked at it since"
     assert weights(begun) == {"v1": 0, "v2": 100}
     assert set(begun.run) == {"v1", "v2"}
 
@@ -329,6 +384,21 @@ def test_only_a_version_that_was_stable_before_is_returned_to(on, why):
     one = act("Rollback", on=on)
 
     assert why in refused(rollout(one), one)
+
+
+def test_an_act_on_a_version_that_cannot_be_read_is_told_so_unless_it_had_its_effect_before():
+    before = HandledAct(uid="uid-pause", outcome=Outcome.APPLIED, message="paused", at=after(90))
+    invalid = Invalid(
+        name="v2", generation=2, problem="spec.version: field required", status=status(Phase.CANARY, acts=[before])
+    )
+    one, other = act("Pause"), replace(act("Abort"), uid="uid-pause")
+    for asked, outcome, message in (
+        (one, Outcome.REFUSED, "v2 cannot be read: spec.version: field required"),
+        (other, Outcome.APPLIED, "paused"),
+    ):
+        there = snapshot(stable(), invalid=(invalid,), acts=(asked,), acts_admitted=True, route=route(v1=100))
+        said = decide(there, after(105)).acts[asked.name]
+        assert (said.outcome, said.message) == (outcome, message)
 
 
 # What an act is bound to
@@ -397,6 +467,16 @@ def test_an_act_that_nobody_could_look_at_in_time_expires():
 
     assert came_of(plan, one)[0] is Outcome.EXPIRED
     assert plan.statuses["v2"].step == 1, "the rollout went on by itself"
+
+
+@pytest.mark.parametrize("action", ["Abort", "Reject"])
+def test_an_act_that_takes_traffic_away_never_expires(action):
+    one = act(action, at=104)
+
+    plan = decide(rollout(one), after(104 + 86_400))
+
+    assert came_of(plan, one)[0] is Outcome.APPLIED
+    assert weights(plan) == {"v1": 100, "v2": 0}
 
 
 def test_where_admission_does_not_check_who_makes_them_acts_have_no_effect():
@@ -557,3 +637,11 @@ def test_people_passed_before_are_not_asked_again_when_a_later_step_is_ended():
 )
 def test_what_an_act_did_is_said_in_a_word(one, said):
     assert came_of(decide(rollout(one), after(105)), one) == (Outcome.APPLIED, said)
+
+
+def test_an_act_that_a_status_names_as_the_reason_had_its_effect():
+    one = act("Abort")
+    decision = Decision(action="Abort", reason="ann: because", by="ann", act=one.uid, at=after(104))
+    aborted = version("v2", created=10, now=status(Phase.ROLLED_BACK, step=0, decision=decision))
+
+    assert came_of(decide(rollout(one, candidate=aborted, v1=100), after(105)), one) == (Outcome.APPLIED, "aborted")

@@ -7,7 +7,7 @@ import world as world_module
 from making import NAMESPACE, after
 from world import KEY, POLICIES, ROUTES, World
 
-from sluice_operator.api.modelversion import Phase
+from sluice_operator.api.status import Phase
 from sluice_operator.rollout.address import KEPT
 
 DEFAULT = "sms.default.sluice.local"
@@ -145,6 +145,51 @@ def test_a_route_that_somebody_edits_is_put_right_and_the_edit_is_no_former_addr
     world.everybody_acts()
 
     assert hostnames(world) == [DEFAULT]
+
+
+def gateway_refuses(world: World) -> None:
+    """What Contour says of a route when an older one has its host name and path."""
+    route = world.api.kind(ROUTES)[KEY]
+    said = {"type": "Accepted", "status": "False", "reason": "RuleMatchConflict", "message": "it has a conflict"}
+    condition = {**said, "observedGeneration": route["metadata"]["generation"]}
+    parents = [{"parentRef": ref, "conditions": [condition]} for ref in route["spec"]["parentRefs"]]
+    world.api.put(ROUTES, {**route, "status": {"parents": parents}})
+
+
+def test_a_route_that_the_gateway_takes_no_more_is_told_in_its_words_until_it_does():
+    world = serving()
+    before = len(world.events)
+    gateway_refuses(world)
+    world.reconcile_until_idle()
+
+    assert conditions(world)["Stalled"] == "GatewayRefused"
+    said = world.statuses()["v1"]
+    assert said.phase is Phase.STABLE
+    assert said.message == (
+        "GatewayRefused: Gateway contour of namespace projectcontour does not take the route: "
+        "RuleMatchConflict: it has a conflict"
+    )
+    assert [(event.kind, event.reason) for event in world.events[before:]] == [("Warning", "GatewayRefused")]
+    world.everybody_acts()
+    assert "Stalled" not in conditions(world)
+
+
+def test_a_first_version_whose_route_the_gateway_does_not_take_says_so_and_is_not_stable():
+    world = World()
+    world.apply_version("v1")
+    world.follow(*world.copies)
+    while KEY not in world.api.kind(ROUTES):
+        world.reconcile_until_idle()
+        for service in world.services():
+            world.set_ready(service, ready=True)
+        world.seconds += 1
+    gateway_refuses(world)
+    world.reconcile_until_idle()
+
+    assert conditions(world)["Stalled"] == "GatewayRefused"
+    assert world.statuses()["v1"].promoted_at is None
+    world.live_on(10)
+    assert world.statuses()["v1"].phase is Phase.STABLE
 
 
 def test_what_stands_in_the_way_is_told_once_as_an_event():

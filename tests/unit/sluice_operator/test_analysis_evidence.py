@@ -1,5 +1,6 @@
 """Evidence is a bet at fair odds: what it promises, tick by tick, over any ticks."""
 
+import base64
 import json
 
 import numpy as np
@@ -171,6 +172,8 @@ def test_evidence_is_as_large_after_many_ticks_as_before():
         {"through": "soon"},
         {"excess": [2.0, 1.0]},
         {"excess": [1.0]},
+        {"likelihood": base64.b64encode(np.full(75, -np.inf, dtype="<f4").tobytes()).decode()},
+        {"counts": [10**18, 1, 10**18, 1]},
     ],
 )
 def test_what_is_not_evidence_is_refused(wrong):
@@ -217,6 +220,31 @@ def test_rows_are_taken_and_joined():
     assert both.take([1]).comparisons.worse_by.tolist() == [3.0]
     with pytest.raises(ValueError, match="expected 2 rows"):
         both.after(tick((0, 1, 0, 1)))
+
+
+def test_a_part_is_put_back_where_it_was_taken_from():
+    every = Evidence.join([begun(), begun(worse_by=3.0), begun(tolerance=1.2)])
+    ticks = ((3, 10, 1, 90), (2, 10, 1, 90))
+
+    apart = every.put([2, 0], every.take([2, 0]).after(tick(*ticks)))
+    together = every.after(tick(ticks[1], (0, 0, 0, 0), ticks[0]))
+
+    assert (apart.likelihood == together.likelihood).all()
+    assert (apart.wealth == together.wealth).all()
+    assert (apart.counts == together.counts).all()
+    assert apart.through.tolist() == [1.0, -np.inf, 1.0]
+
+
+def test_evidence_settled_is_what_is_written_of_it():
+    evidence = after(begun(starts=2), [(3, 100, 1, 900)] * 5).passed(np.array([70.0]))
+
+    settled = evidence.settled([0])
+
+    assert written(settled) == written(evidence)
+    assert (read(written(evidence)).likelihood == settled.likelihood).all()
+    assert (read(written(evidence)).wealth == settled.wealth).all()
+    assert settled.through.tolist() == [70.0]
+    assert settled.passed(np.array([60.0])).through.tolist() == [70.0], "time does not go back"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sluice_operator.analysis.false_fire import Threshold, chance_to_fire
+from sluice_operator.analysis.false_fire import Looks, Threshold, chance_to_fire, least_caught
 from sluice_operator.analysis.plan import Limited, plan
 from sluice_operator.analysis.simulation import Compared, Rollout, Step, simulate
 from sluice_operator.analysis.sizing import Stage, requests_to_clear, requests_to_roll_back, smallest_harm
@@ -78,6 +78,7 @@ def test_with_too_little_traffic_the_plan_warns():
     assert found.promoted < 0.5
     assert found.steps[0].smallest_harm == {"errors": None}
     assert [warning.split(":")[0] for warning in found.warnings] == [
+        "Only 1 requests come within a span of 5 s, and 63% of what requests could tell is lost",
         f"A version as good as stable is promoted with a probability of only {found.promoted:.0%}",
         "Step 1 is too short to catch anything by gate errors",
         f"A version worse by 2 at gate errors is taken back with a probability of only "
@@ -103,6 +104,49 @@ def test_a_rollout_that_ends_with_little_traffic_promotes_no_more_bad_versions_t
     assert found.gates[0].promoted <= tenth.beta + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
+def test_the_last_step_before_probation_rules_out_what_must_not_be_promoted():
+    """Nearly all requests come behind it: it takes as long as the same step where all do, and no shorter."""
+    ends_small = replace(BUSY, steps=(*STEPS[:2], Step(weight=0.95, hold=60)))
+
+    held_back = simulate(replace(ends_small, held_back=True), odds=[1.0], runs=200, seed=5)
+    goes_on = simulate(ends_small, odds=[1.0], runs=200, seed=5)
+
+    assert np.nanmean(held_back.passed_after[:, 1]) > 1.2 * np.nanmean(goes_on.passed_after[:, 1])
+
+
+def test_what_spans_lose_makes_steps_longer():
+    """At 2 requests a second ten come within 5 s, one of them to the candidate every other time."""
+    quiet = replace(BUSY, rate=2.0)
+
+    short, fits = (
+        simulate(replace(quiet, span=span), odds=[1.0], runs=200, seed=3).passed_after for span in (5.0, 20.0)
+    )
+
+    assert np.nanmean(short[:, 0]) > 1.1 * np.nanmean(fits[:, 0])
+    assert replace(quiet, span=20.0).telling[0, 0] > 1.2 * replace(quiet, span=5.0).telling[0, 0]
+
+
+def test_each_gate_loses_what_it_must_rule_out_asks_for():
+    both = replace(
+        BUSY, rate=2.0, gates=(Compared(name="errors", bad=0.01), Compared(name="slow", bad=0.05, worse_by=3.0))
+    )
+
+    assert both.factors.tolist() == [[10, 10], [5, 5], [3, 3], [2, 3]]
+    assert (np.diff(both.telling, axis=0) > 0).all(), "the more the candidate gets, and the less must be ruled out"
+
+
+def test_spans_that_are_too_short_for_the_traffic_are_warned_about():
+    slow = replace(BUSY, rate=0.5)
+
+    short, long = plan(slow, runs=50), plan(replace(slow, span=40.0), runs=50)
+
+    assert "make interval longer, up to about 40 s" in short.warnings[0]
+    assert not any("interval" in warning for warning in long.warnings)
+    assert long.steps[0].smallest_harm["errors"] is None or (
+        long.steps[-1].smallest_harm["errors"] < short.steps[-1].smallest_harm["errors"]
+    )
+
+
 def test_each_gate_is_asked_what_it_lets_through():
     both = replace(BUSY, gates=(Compared(name="errors", bad=0.01), Compared(name="slow", bad=0.05, worse_by=3.0)))
 
@@ -125,9 +169,8 @@ def limit(**asked):
 
 def fires(threshold, *, rate, bad=0.01, interval=60.0, runs=2000):
     """Within an hour of all the traffic that a version can get."""
-    return chance_to_fire(
-        threshold, steps=[Step(weight=0.5, hold=3600)], rate=2 * rate, bad=bad, interval=interval, runs=runs, seed=1
-    )
+    looks = Looks(steps=[Step(weight=0.5, hold=3600)], rate=2 * rate, interval=interval)
+    return chance_to_fire(threshold, looks, bad=bad, runs=runs, seed=1)
 
 
 def test_a_limit_without_enough_requests_takes_a_good_version_back():
@@ -155,6 +198,36 @@ def test_a_bad_version_is_caught_by_the_limit():
     assert fires(limit(checks=3, min_requests=50), rate=2.0, bad=0.3, interval=5.0, runs=100) == 1
 
 
+def catches(threshold, *, rate=20.0):
+    """The least share of bad requests that is caught while 5 % of so many requests come for five minutes."""
+    looks = Looks(steps=[Step(weight=0.05, hold=300)], rate=rate, interval=5.0)
+    return least_caught(threshold, looks, seed=1)
+
+
+def test_what_a_limit_catches_is_a_little_more_than_its_threshold():
+    assert 0.1 < catches(limit(checks=3, min_requests=50)) < 0.15
+    assert catches(limit(checks=3, min_requests=50, above=0.5)) > 0.5
+    assert catches(limit(checks=12, min_requests=50)) > catches(limit(checks=1, min_requests=50))
+
+
+def test_a_limit_that_never_has_enough_requests_catches_nothing():
+    assert catches(limit(min_requests=50), rate=1.0) is None
+
+
+def test_where_nothing_is_compared_steps_take_their_holds_and_the_limits_are_told_of():
+    alone = replace(BUSY, gates=())
+    far = Limited(name="far", threshold=limit(above=0.2, checks=3, min_requests=50), bad=0.01)
+
+    found = plan(alone, limits=(far,), runs=100)
+
+    assert [(step.minutes, step.passed) for step in found.steps] == [(step.hold / 60, 1) for step in STEPS]
+    assert (found.promoted, found.rolled_back, found.gates, found.warnings) == (1, 0, (), ())
+    assert found.false_fires == {"far": 0}
+    assert 0.2 < found.caught["far"] < 0.3
+    with pytest.raises(ValueError, match="at least one gate"):
+        simulate(alone, odds=[], runs=1, seed=1)
+
+
 def test_a_limit_that_misfires_or_never_judges_is_warned_about():
     jumpy = Limited(name="jumpy", threshold=limit(), bad=0.01)
     deaf = Limited(name="deaf", threshold=limit(min_requests=10_000), bad=0.01)
@@ -171,11 +244,11 @@ def test_a_limit_that_misfires_or_never_judges_is_warned_about():
     "wrong",
     [
         {"steps": ()},
-        {"gates": ()},
         {"rate": 0.0},
         {"alpha": 0.0},
         {"beta": 1.0},
         {"max_hold": 60},
+        {"span": 0.0},
         {"steps": (Step(weight=1.0, hold=60),)},
         {"gates": (Compared(name="errors", bad=1.0),)},
     ],

@@ -4,24 +4,13 @@ from dataclasses import replace
 
 import pytest
 from making import NAMESPACE
-from world import ROUTES, SERVICES, VERSIONS, World
+from world import ROUTES, SERVICES, VERSIONS, World, on_canary
 
-from sluice_operator.api.modelversion import ModelVersionStatus, Phase, Verdict
+from sluice_operator.api.status import ModelVersionStatus, Phase, Verdict
 from sluice_operator.controller.writer import covers
 from sluice_operator.kube.errors import ConflictError, InvalidError
 from sluice_operator.rollout.plan import Preview
 from sluice_operator.rollout.transitions import transition
-
-
-def on_canary():
-    """A world whose candidate v2 has 50 % of the requests."""
-    world = World()
-    world.apply_version("v1")
-    world.live_on(10)
-    world.apply_version("v2")
-    world.live_on(15)
-    assert world.weights() == {"v1": 50, "v2": 50}
-    return world
 
 
 def writes_of(world, act):
@@ -46,11 +35,20 @@ def test_before_a_version_gets_traffic_it_cannot_vanish_and_its_status_says_why(
     assert route == ("apply", ROUTES)
 
 
-def test_a_rollback_writes_the_route_before_anything_else():
+@pytest.mark.parametrize("seen", [True, False], ids=["route seen", "route not seen yet"])
+def test_a_rollback_writes_the_route_and_lets_the_rest_wait_until_others_have_written_theirs(seen):
     world = on_canary()
     world.verdicts["v2"] = Verdict.FAIL
 
-    assert writes_of(world, world.reconcile)[:2] == [("apply", ROUTES), ("status", VERSIONS)]
+    assert writes_of(world, world.reconcile) == [("apply", ROUTES)]
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert world.wake_at == world.now()
+    if seen:
+        world.verdicts["v2"] = Verdict.PASS  # what has recovered since stays taken back
+        world.follow(*world.copies)
+    assert writes_of(world, world.reconcile)[0] == ("status", VERSIONS)
+    world.reconcile_until_idle()
+    assert world.statuses()["v2"].phase is Phase.ROLLING_BACK
 
 
 def test_a_rise_decided_on_a_route_that_has_changed_since_is_dropped():
@@ -195,6 +193,15 @@ def predictor_of(**fields):
     return lambda obj: {**obj, "spec": {**obj["spec"], "predictor": {**obj["spec"]["predictor"], **fields}}}
 
 
+def env_of(change):
+    def changed(obj):
+        spec, predictor, model = obj["spec"], obj["spec"]["predictor"], obj["spec"]["predictor"]["model"]
+        model = {**model, "env": change(model["env"])}
+        return {**obj, "spec": {**spec, "predictor": {**predictor, "model": model}}}
+
+    return changed
+
+
 def stopped(obj):
     annotations = {**obj["metadata"]["annotations"], "serving.kserve.io/stop": "true"}
     return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
@@ -215,6 +222,11 @@ def no_labels(obj):
         predictor_of(hostNetwork=True),
         predictor_of(minReplicas=9, hostNetwork=True),
         predictor_of(model={"modelFormat": {"name": "another"}, "image": "another"}),
+        env_of(lambda env: [*env, {"name": "ANOTHER", "value": "x"}]),
+        env_of(lambda env: [*env[1:], {"name": "ANOTHER", "value": "x"}]),
+        env_of(lambda env: [{**env[0], "value": "another"}, *env[1:]]),
+        env_of(lambda env: [{**env[0], "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}, *env[1:]]),
+        env_of(lambda env: env[1:]),
         stopped,
         no_labels,
     ],
@@ -239,6 +251,27 @@ def test_who_sets_kserves_canary_is_told_that_it_was_taken_out():
     (event,) = [event for event in world.events if event.reason == "EditReverted"]
     assert (event.kind, event.about["metadata"]["name"]) == ("Warning", "v1")
     assert event.note.endswith("where somebody else had put it: spec.canary")
+
+
+def test_who_adds_an_environment_variable_is_told_that_it_was_taken_out():
+    world = one_version()
+    edit(world, SERVICES, env_of(lambda env: [*env, {"name": "ANOTHER", "value": "x"}]))
+    world.reconcile_until_idle()
+
+    (event,) = [event for event in world.events if event.reason == "EditReverted"]
+    assert event.note.endswith("where somebody else had put it: spec.predictor.model.env")
+
+
+def test_nobody_fights_a_webhook_that_adds_an_environment_variable_to_every_write():
+    world = World()
+    adds = env_of(lambda env: [*(one for one in env if one["name"] != "ANOTHER"), {"name": "ANOTHER", "value": "x"}])
+    world.api.webhook = lambda plural, obj: adds(obj) if plural == SERVICES else obj
+    world.apply_version("v1")
+    world.live_on(10)
+
+    world.start_operator()
+    assert [plural for _, plural in writes_of(world, world.reconcile_until_idle)].count(SERVICES) <= 2
+    assert writes_of(world, world.reconcile) == []
 
 
 def test_nobody_fights_a_webhook_that_adds_to_every_write():
@@ -388,6 +421,46 @@ def test_an_object_that_cannot_be_read_does_not_hold_up_the_others():
     assert world.refused == []
 
 
+@pytest.mark.parametrize("weight", [7, 1000, 1_000_000])
+def test_a_route_that_somebody_edits_is_put_right_although_a_status_is_refused(weight):
+    world = on_canary()
+    world.edit_first_weight(weight)
+    world.gateway_takes_the_route()
+    world.api.refuse_status_of = "v2"
+
+    world.follow(*world.copies)
+    world.reconcile()
+
+    assert isinstance(world.refused[-1], InvalidError)
+    assert world.weights() == {"v1": 50, "v2": 50}
+
+
+def test_nobody_gets_more_while_the_status_that_would_say_so_is_refused():
+    world = on_canary()
+    world.api.refuse_status_of = "v2"
+    world.seconds += 100
+
+    world.follow(*world.copies)
+    assert world.plan().route.weight(world.backend("v2")) > 50
+    world.reconcile()
+
+    assert isinstance(world.refused[-1], InvalidError)
+    assert world.weights() == {"v1": 50, "v2": 50}
+
+
+def test_a_weight_above_100_is_told_as_percent_and_keeps_no_version_from_going_on():
+    world = on_canary()
+    world.edit_first_weight(1000)
+    world.gateway_takes_the_route()
+    world.follow(*world.copies)
+    world.reconcile()
+
+    assert {name: said.weight for name, said in world.statuses().items()} == {"v1": 96, "v2": 4}
+    world.live_on(300)
+    assert world.weights() == {"v2": 100}
+    assert world.refused == []
+
+
 def test_an_object_that_cannot_be_read_says_so_in_its_status():
     world = World()
     world.apply_version("v1")
@@ -474,3 +547,15 @@ def test_while_the_route_changes_faster_than_a_rollback_is_written_nothing_else_
     world.reconcile()
 
     assert world.weights() == {"v1": 100, "v2": 0}
+
+
+def test_people_elsewhere_are_told_what_events_tell():
+    world = on_canary()
+    world.verdicts["v2"] = Verdict.FAIL
+
+    world.reconcile_until_idle()
+
+    assert [(name, told.reason, told.note) for name, told in world.notices] == [
+        (event.about["metadata"]["name"], event.reason, event.note) for event in world.events
+    ]
+    assert ("v2", "RollbackStarted") in [(name, told.reason) for name, told in world.notices]

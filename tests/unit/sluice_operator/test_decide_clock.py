@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from making import NO_DATA, PASS, after, route, snapshot, stable, status, version, weights
 
-from sluice_operator.api.modelversion import Phase
+from sluice_operator.api.status import Phase
 from sluice_operator.rollout.decide import decide
 
 HOUR = 3600.0

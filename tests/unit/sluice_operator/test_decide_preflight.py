@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from making import after, route, snapshot, spec, stable, status, version, weights
 
-from sluice_operator.api.modelversion import Phase, PreflightStatus, Verdict
+from sluice_operator.api.status import Phase, PreflightStatus, Verdict
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.settings import merge
 from sluice_operator.rollout.snapshot import PreflightResult, Version

@@ -17,7 +17,7 @@ from making import (
     weights,
 )
 
-from sluice_operator.api.modelversion import Phase
+from sluice_operator.api.status import Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.transitions import transition
 

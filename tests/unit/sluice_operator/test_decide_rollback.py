@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from making import FAIL, NO_DATA, PASS, after, backend, route, snapshot, stable, status, version, weights
+from making import FAIL, NO_DATA, PASS, after, backend, route, snapshot, spec, stable, status, version, weights
 
-from sluice_operator.api.modelversion import Decision, Phase
+from sluice_operator.api.settings import Approvals
+from sluice_operator.api.status import Decision, Phase
 from sluice_operator.rollout.decide import decide
+from sluice_operator.rollout.settings import merge
 from sluice_operator.rollout.snapshot import Mark
 from sluice_operator.rollout.transitions import stalled_by, transition
 
@@ -334,3 +336,68 @@ def test_prometheus_being_down_takes_nothing_back():
     seen = snapshot(stable(), canary(gates=NO_DATA), route=route(v1=50, v2=50))
 
     assert weights(decide(seen, after(5000))) == {"v1": 50, "v2": 50}
+
+
+# A deadline ends once it has been ready for as long as that may take
+
+
+def seen_at(seconds, *, ready, said, **weights):
+    """What the operator says of v2 then, whose pod is there or not, and which waits for an approval or is on a step."""
+    v2 = version("v2", created=10, now=said, ready=ready, gates=PASS)
+    return decide(snapshot(stable(), v2, route=route(**weights)), after(seconds)).statuses["v2"]
+
+
+def test_a_version_that_was_ready_for_hours_before_its_first_traffic_is_given_all_its_time_again():
+    settings = merge(spec("v2").rollout).model_copy(update={"steps": [], "approvals": Approvals(count=1)})
+    begun = status(Phase.DEPLOYING, effective_rollout=settings)
+
+    away = seen_at(20, ready=False, said=begun, v1=100, v2=0)
+    assert away.ready_by == after(80)
+    back = seen_at(30, ready=True, said=away, v1=100, v2=0)
+    assert (back.ready_by, back.ready_since) == (after(80), after(30))
+
+    assert seen_at(89, ready=False, said=back, v1=100, v2=0).phase is Phase.FAILED
+    again = seen_at(90, ready=False, said=back, v1=100, v2=0)
+    assert (again.phase, again.ready_by, again.ready_since) == (Phase.DEPLOYING, after(150), None)
+
+
+def test_steps_that_are_shorter_than_the_deadline_end_it_together():
+    on_step = status(Phase.CANARY, step=1, step_started_at=after(75), ready_by=after(80), ready_since=after(30))
+
+    lost = seen_at(91, ready=False, said=on_step, v1=50, v2=50)
+
+    assert (lost.phase, lost.ready_by) == (Phase.DEPLOYING, after(151))
+
+
+# What a route has room for
+
+
+def test_a_mark_is_dropped_when_the_status_says_the_same():
+    def marks(phase, **weights):
+        taken = version("v2", created=10, now=status(phase, step=1))
+        return decide(snapshot(stable(), taken, route=route(marks=(MARK,), **weights)), after(200)).route.marks
+
+    assert marks(Phase.CANARY, v1=50, v2=50) == (MARK,)
+    assert marks(Phase.ROLLING_BACK, v1=100, v2=0) == (MARK,)
+    assert marks(Phase.ROLLED_BACK, v1=50, v2=50) == (MARK,), "somebody has edited the route"
+    assert marks(Phase.ROLLED_BACK, v1=100, v2=0) == ()
+
+
+def test_what_a_status_says_was_taken_back_has_nothing_without_a_mark():
+    """Also where stable has nobody to answer, and where nobody was proven."""
+    taken = version("v2", created=10, now=status(Phase.ROLLED_BACK))
+    edited = route(v1=50, v2=50)
+
+    assert weights(decide(snapshot(stable(ready=False), taken, route=edited), after(200)))["v2"] == 0
+    assert weights(decide(snapshot(version("v1", created=0), taken, route=edited), after(200)))["v2"] == 0
+
+
+def test_a_rollback_leaves_out_those_that_drain_where_the_route_has_no_room_for_all():
+    others = [version(f"s{number}", created=number, now=status(Phase.SKIPPED)) for number in range(20, 36)]
+    listed = {other.name: 0 for other in others}
+    seen = snapshot(stable(), canary(), *others, route=route(v1=50, v2=50, in_force=False, **listed))
+
+    found = weights(decide(seen, after(200)))
+
+    assert len(found) == 16
+    assert (found["v1"], found["v2"]) == (100, 0)

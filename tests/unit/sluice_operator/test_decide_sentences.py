@@ -20,7 +20,7 @@ from making import (
 )
 
 from sluice_operator.analysis.gates import GateResult
-from sluice_operator.api.modelversion import Approval, Decision, Paused, Phase, Verdict
+from sluice_operator.api.status import Approval, Decision, Paused, Phase, Verdict
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.settings import merge
 from sluice_operator.rollout.snapshot import Backend, Invalid, Mark, Route
@@ -349,6 +349,7 @@ def test_a_status_says_all_that_is_known():
     assert told.pop("effectiveRollout") == SETTINGS.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert told.pop("effectiveRolloutHash").startswith("sha256:")
     assert told.pop("preflight")["verdict"] == "Pass"
+    assert [entry["type"] for entry in told.pop("outbox")] == ["Resolved", "Verdict", "Verdict", "Transition"]
     assert told == {
         "observedGeneration": 1,
         "phase": "Paused",
@@ -380,6 +381,7 @@ def test_a_status_says_all_that_is_known():
                 "requests": 7,
                 "limit": 0.1,
                 "message": "few",
+                "at": "2026-01-01T12:01:55Z",
             }
         ],
     }

@@ -21,11 +21,12 @@ from making import (
 )
 
 from sluice_operator.api.action import RolloutActionSpec
-from sluice_operator.api.modelversion import Approval, Phase
 from sluice_operator.api.policy import RolloutPolicySpec
+from sluice_operator.api.status import Approval, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.settings import merge, settle
 from sluice_operator.rollout.snapshot import Act, Mark, Policy, Version
+from sluice_operator.rollout.transitions import stalled_by
 
 PROBATION = {"duration": "30s"}
 
@@ -212,9 +213,38 @@ def test_weight_waits_for_the_pods_that_can_carry_it():
     assert weights(waits) == {"v1": 95, "v2": 5}
     assert "waits for 2 pods before it gets 50 %" in waits.statuses["v2"].message
     assert waits.replicas == {"v1": 3, "v2": 2}
-
     grown = replace(seen, backend=backend("v2", available=2))
     assert weights(decide(snapshot(stable(), grown, route=route(v1=95, v2=5)), after(121))) == {"v1": 50, "v2": 50}
+
+
+def test_people_are_told_when_the_pods_do_not_come():
+    rollout = {"steps": [{"weight": 5, "hold": "10s"}, {"weight": 50, "hold": "10s"}]}
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), capacity=3, effective_rollout=settings(rollout))
+    seen = candidate(rollout, now=now, gates=PASS, serving=backend("v2", available=1))
+    waits = decide(snapshot(stable(), seen, route=route(v1=95, v2=5)), after(120))
+    assert (waits.statuses["v2"].pods_by, waits.wake_at) == (after(720), after(720))
+
+    def later(at, pods):
+        has = backend("v2", available=pods)
+        return decide(
+            snapshot(stable(), carried_on(seen, waits, backend=has), route=route(v1=95, v2=5)), after(at)
+        ).statuses["v2"]
+
+    assert stalled_by(later(719, 1)) is None
+    assert stalled_by(later(720, 1)) == "NotEnoughPods"
+    assert later(720, 1).message.startswith("NotEnoughPods: step 1 of 2 at 5 %: waits for 2 pods before it gets 50 %")
+    assert later(9000, 2).step == 1, "it goes on when they come"
+    assert later(9000, 2).pods_by is None
+
+
+def test_a_version_that_waits_for_pods_before_its_first_traffic_is_told_of_too():
+    now = status(Phase.PREFLIGHT, step_started_at=after(20), capacity=80, pods_by=after(90))
+    few = version("v2", created=10, now=now, serving=backend("v2", available=3, desired=4))
+    few = replace(few, spec=spec("v2", predictor={"maxReplicas": 100}))
+
+    said = decide(snapshot(stable(), few, route=route(v1=100, v2=0)), after(90)).statuses["v2"]
+
+    assert (said.phase, stalled_by(said), said.pods_by) == (Phase.PREFLIGHT, "NotEnoughPods", after(90))
 
 
 SLOWLY = {"steps": [{"weight": 50, "hold": "10s"}]}
@@ -564,3 +594,16 @@ def test_what_somebody_set_in_our_inference_service_is_told():
     said = decide(snapshot(edited, route=route(v1=100)), after(20)).statuses["v1"]
 
     assert "somebody set spec.canary in it" in said.conditions[0].message
+
+
+def test_a_candidate_is_measured_by_what_serves_without_a_version_that_can_be_read():
+    now = status(Phase.CANARY, step=0, step_started_at=after(100), effective_rollout=settings(SLOWLY))
+    one = replace(version("v2", created=10, now=now, gates=PASS), spec=spec("v2", predictor={"maxReplicas": 9}))
+    seen = snapshot(one, orphans=("old-be",), pods={"old-be": 4}, route=route(old=50, v2=50))
+
+    plan = decide(seen, after(100))
+    assert (plan.statuses["v2"].capacity, plan.replicas) == (4, {"v2": 2})
+
+    later = decide(replace(seen, versions=(carried_on(one, plan),)), after(120))
+    assert weights(later) == {"old": 50, "v2": 50}
+    assert "waits for 4 pods before it gets 100 %" in later.statuses["v2"].message

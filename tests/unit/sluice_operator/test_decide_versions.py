@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from making import FAIL, PASS, after, backend, route, snapshot, stable, status, version, weights
 
-from sluice_operator.api.modelversion import ModelVersionStatus, Phase
+from sluice_operator.api.status import ModelVersionStatus, Phase
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.snapshot import Invalid, Mark, Route
 
@@ -91,6 +91,22 @@ def test_a_rejected_duplicate_stays_rejected_when_the_first_is_deleted():
 
     assert plan.statuses["again"].phase is Phase.REJECTED
     assert plan.run == ("v2",)
+
+
+def test_a_version_that_is_replaced_by_another_object_goes_when_that_one_has_taken_its_place():
+    going = stable(deleting=True, finalizer=True)
+    again = version("again", created=10, is_version="v1", now=status(Phase.CANARY, step=0, step_started_at=after(20)))
+
+    begun = decide(snapshot(going, again, route=route(v1=95, again=5)), after(21))
+
+    assert begun.statuses["v1"].phase is Phase.DELETION_WAITING
+    assert begun.statuses["again"].phase is Phase.CANARY
+
+    waits = decide(
+        snapshot(stable("v0"), version("v1", created=5, deleting=True), version("again", created=10, is_version="v1")),
+        after(21),
+    )
+    assert waits.statuses["again"].phase is Phase.QUEUED, "what goes without another is waited for"
 
 
 def test_a_duplicate_that_runs_already_is_stopped():
@@ -256,6 +272,19 @@ def test_what_is_left_of_a_model_without_versions_goes_unless_it_still_serves():
     assert (serving.sweep, serving.remove_route) == ((), False)
 
 
+def test_a_route_to_nothing_outlives_its_versions_for_an_hour():
+    def removed(*, at, missing=("v1-be",), weights=None, **fields):
+        seen = replace(route(**(weights or {"v1": 100})), created_at=after(0))
+        return decide(snapshot(route=seen, missing=frozenset(missing), **fields), after(at)).remove_route
+
+    assert not removed(at=3599), "somebody restores the namespace, and has begun with its routes"
+    assert removed(at=3600)
+    assert not removed(at=3600, missing=()), "what serves goes on serving"
+    assert not removed(at=3600, weights={"v1": 99, "v2": 1})
+    assert removed(at=3600, weights={"v1": 100, "v2": 0})
+    assert not removed(at=3600, invalid=(unreadable(),))
+
+
 def test_an_orphan_is_swept_only_when_the_route_in_force_does_not_use_it():
     def swept(found):
         return decide(snapshot(stable(), orphans=("old-be",), route=found), after(100)).sweep
@@ -416,3 +445,79 @@ def test_what_cannot_be_read_is_waited_for_while_another_that_cannot_be_is_kept(
     plan = decide(snapshot(invalid=(going(ended=after(1)), kept), route=route(v1=0, v2=100)), after(100))
 
     assert (plan.release, plan.remove_route) == (("v1",), False)
+
+
+# What serves has no object any more
+
+
+def test_a_candidate_beside_a_backend_without_a_version_goes_its_whole_way_however_much_it_has():
+    step = status(Phase.CANARY, step=1, step_started_at=after(100))
+    on_step = version("a2", created=10, now=step, gates=PASS)
+    seen = snapshot(on_step, orphans=("v1-be",), route=route(a2=50, v1=50))
+
+    plan = decide(seen, after(101))
+
+    assert weights(plan) == {"a2": 50, "v1": 50}
+    assert (plan.statuses["a2"].phase, plan.statuses["a2"].promoted_at) == (Phase.CANARY, None)
+
+
+def test_a_failing_candidate_gives_all_back_to_a_backend_without_a_version():
+    failing = canary(step=2, gates=FAIL)
+    in_probation = snapshot(failing, orphans=("v1-be",), route=route(v1=0, v2=100))
+
+    plan = decide(in_probation, after(101))
+
+    assert weights(plan) == {"v1": 100, "v2": 0}
+    assert plan.statuses["v2"].phase is Phase.ROLLING_BACK
+
+
+def test_a_candidate_is_promoted_out_of_probation_beside_a_backend_without_a_version():
+    now = status(Phase.PROBATION, step=2, step_started_at=after(100))
+    passing = version("v2", created=10, now=now, gates=PASS)
+
+    def said(at):
+        return decide(snapshot(passing, orphans=("v1-be",), route=route(v1=0, v2=100)), after(at)).statuses["v2"]
+
+    assert said(129).phase is Phase.PROBATION
+    assert (said(131).phase, said(131).decision.reason) == (Phase.STABLE, "passed 2 steps and probation")
+
+
+def test_a_backend_without_a_version_serves_for_a_stable_that_is_not_ready_although_a_candidate_has_more():
+    seen = snapshot(stable(ready=False), canary(), orphans=("old-be",), route=route(v1=0, v2=60, old=40))
+
+    assert weights(decide(seen, after(101)))["old"] == 50
+
+
+def drains(weight, at, since=None, in_force=True, **seen):
+    """A plan for a route that sends `v1-be` a weight, or none since then."""
+    found = route(v1=weight, v2=100 - weight, in_force=in_force)
+    draining = {"v1-be": after(since)} if since is not None else {}
+    return decide(snapshot(stable("v2", created=10), route=replace(found, draining=draining), **seen), after(at))
+
+
+@pytest.mark.parametrize("seen", [{"orphans": ("v1-be",)}, {"invalid": (replace(unreadable(), backends=("v1-be",)),)}])
+def test_what_serves_without_an_object_that_can_be_read_drains_before_it_leaves_the_route(seen):
+    assert weights(drains(30, 100, **seen)) == {"v1": 0, "v2": 100}
+    assert drains(30, 100, **seen).route.draining == ()
+
+    assert drains(0, 101, in_force=False, **seen).route.draining == (), "its last request may not have been sent"
+    read = drains(0, 101, **seen)
+    assert (read.route.draining, read.wake_at) == ((("v1-be", after(101)),), after(161))
+    assert weights(drains(0, 160, since=101, **seen)) == {"v1": 0, "v2": 100}
+    last = drains(0, 161, since=101, **seen)
+    assert (weights(last), last.sweep) == ({"v2": 100}, ())
+
+
+def test_a_backend_that_is_not_there_has_nothing_to_drain():
+    assert weights(drains(30, 100, orphans=("v1-be",), missing=frozenset({"v1-be"}))) == {"v2": 100}
+
+
+def test_a_candidate_that_cannot_be_read_any_more_is_taken_back_before_anything_else():
+    assert drains(50, 100, invalid=(replace(unreadable(), backends=("v1-be",)),)).rollback
+
+
+def test_what_takes_over_from_a_backend_without_a_version_is_no_rollback():
+    assert not drains(100, 100, orphans=("v1-be",)).rollback
+    step = canary(step=1)
+    seen = snapshot(step, orphans=("v1-be",), route=route(v1=50, v2=50))
+    assert not decide(seen, after(121)).rollback

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence, judge
 from sluice_operator.api.gates import Gate, Limit, Metric
-from sluice_operator.api.modelversion import Verdict
+from sluice_operator.api.status import Verdict
 
 NOW = 10_000.0
 EMPTY = History(since=0, pods=())
@@ -74,7 +74,7 @@ def test_without_any_scrape_there_is_no_data():
 
 
 def test_what_was_scraped_too_long_ago_is_no_evidence():
-    old = errors((110, 0, 0), (60, 1000, 0), (31, 2000, 0))
+    old = errors((110, 0, 0), (41, 1000, 0), (36, 1500, 0), (31, 2000, 0))
 
     said = answer(gate(), old)
 

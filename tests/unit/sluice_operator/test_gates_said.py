@@ -7,7 +7,7 @@ import pytest
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence, judge
 from sluice_operator.api.gates import Gate, Limit, Metric
-from sluice_operator.api.modelversion import Verdict
+from sluice_operator.api.status import Verdict
 
 NOW = 10_000.0
 NOTHING = History(since=NOW - 120, pods=())
@@ -57,7 +57,7 @@ def said(gate, evidence, *, step=120.0):
         (
             ERRORS,
             Evidence(errors=history((115, 0, 0), (70, 5, 0), (0, 5, 0)), slower={}),
-            (Verdict.NO_DATA, "0 of 10 requests needed in this step"),
+            (Verdict.NO_DATA, "no request within 1m, though it is scraped"),
         ),
     ],
 )

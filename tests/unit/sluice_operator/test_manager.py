@@ -1,9 +1,11 @@
 """Of several processes one acts; each is ready; who loses the lease ends, who is told to stop gives it up."""
 
 import asyncio
+import gc
 import json
 import logging
 import socket
+import warnings
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -13,7 +15,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from prometheus_client.parser import text_string_to_metric_families
 
 from sluice_operator import __main__ as entry
-from sluice_operator.controller import probes
+from sluice_operator.controller import ledger_endpoint, probes
 from sluice_operator.controller.manager import Manager
 from sluice_operator.controller.settings import Settings
 from sluice_operator.kube import lease
@@ -97,6 +99,15 @@ def quick(monkeypatch):
     monkeypatch.setattr(lease, "_AGAIN_SECONDS", 0.05)
 
 
+@pytest.fixture(autouse=True)
+def collected():
+    """What aiohttp leaves behind when connecting is cancelled is not laid at another test's door."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 async def until(condition):
     async with asyncio.timeout(30):
         while True:
@@ -153,6 +164,7 @@ async def process(api, name, monkeypatch):
     async with ApiClient(Configuration(host=api.host)) as client, aiohttp.ClientSession() as session:
         made = Process(name, session)
         monkeypatch.setattr(probes, "PORT", made.port)
+        monkeypatch.setattr(ledger_endpoint, "PORT", 0)
         made.task = asyncio.create_task(Manager(settings=settings, api=client, session=session).run(made.stop))
         try:
             await made.until_ready()

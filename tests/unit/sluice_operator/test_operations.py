@@ -10,7 +10,7 @@ from making import T0
 from prometheus_client import generate_latest
 from pydantic import ValidationError
 
-from sluice_operator.api.modelversion import Condition, ModelVersionStatus, Phase
+from sluice_operator.api.status import Condition, ModelVersionStatus, Phase
 from sluice_operator.controller import logs
 from sluice_operator.controller.logs import JsonFormatter
 from sluice_operator.controller.metrics import Metrics
@@ -267,3 +267,18 @@ def test_a_line_is_bounded_and_an_exception_keeps_its_end():
 
     assert len(written) < 20_000
     assert json.loads(written)["exception"].endswith("the end")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "../a", "url_file": "/a/url", "key_file": "/a/key"},
+        {"name": "a", "url_file": "/a/url"},
+        {"name": "a", "url_file": "/a/url", "key_file": "/a/key", "format": "slack"},
+        {"name": "a", "url_file": "/a/url", "key_file": "/a/key", "events": ["Rolledback"]},
+        {"name": "a", "url": "https://example.org", "url_file": "/a/url", "key_file": "/a/key"},
+    ],
+)
+def test_a_destination_of_notifications_that_could_not_work_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Settings.from_environment({**GIVEN, "SLUICE_NOTIFICATIONS": json.dumps([wrong])})

@@ -248,6 +248,21 @@ def test_another_canary_another_image_and_another_transformer_go_and_so_does_a_s
     }
 
 
+def test_entries_that_others_added_to_lists_with_keys_go_and_what_the_api_server_fills_in_stays():
+    overlay = {"model": {"ports": [{"containerPort": 9000}], "volumeMounts": [{"name": "a", "mountPath": "/a"}]}}
+    ours = rendered(predictor={"overlay": overlay, "env": [{"name": "A", "value": "1"}]})
+    live = copy.deepcopy(ours)
+    model = live["spec"]["predictor"]["model"]
+    model["ports"][0]["protocol"] = "TCP"
+    model["args"] = ["--another"]  # has no keys: server-side apply puts it back
+    assert without_additions(live, ours) == {}
+
+    model["volumeMounts"].append({"name": "b", "mountPath": "/b"})
+    assert without_additions(live, ours) == {
+        "spec": {"predictor": {"model": {"volumeMounts": overlay["model"]["volumeMounts"]}}}
+    }
+
+
 def test_what_an_overlay_adds_is_ours():
     overlay = {"hostNetwork": True, "model": {"image": "mine"}}
     live = rendered(predictor={"overlay": overlay})

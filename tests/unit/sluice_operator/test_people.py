@@ -58,6 +58,7 @@ def test_acts_come_oldest_first_and_only_those_of_which_nothing_came():
         act("b", minute=2),
         act("a", minute=1),
         act("done", status={"outcome": "Applied"}),
+        act("emptied", status=None),
         act("elsewhere", on="v9"),
         {**act("rubbish"), "spec": {"modelVersion": "v2", "action": "Explode"}},
     ]
@@ -65,7 +66,7 @@ def test_acts_come_oldest_first_and_only_those_of_which_nothing_came():
 
     found = list(acts_on(["v1", "v2"], copy, namespace="default"))
 
-    assert [act.name for act in found if isinstance(act, Act)] == ["a", "b"]
+    assert [act.name for act in found if isinstance(act, Act)] == ["emptied", "a", "b"]
     (invalid,) = (act for act in found if isinstance(act, InvalidAct))
     assert (invalid.name, invalid.problem) == ("rubbish", "spec.uid: Field required")
 

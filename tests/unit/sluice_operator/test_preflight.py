@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from sluice_operator.api.modelversion import Verdict
 from sluice_operator.api.preflight import Preflight
+from sluice_operator.api.status import Verdict
 from sluice_operator.controller.preflight import Preflights, Subject
 from sluice_operator.controller.preflight_pod import MAX_ANSWER_BYTES, Questions
 from sluice_operator.rollout.snapshot import PreflightResult
@@ -20,6 +20,7 @@ from sluice_operator.serving.pods import PodAddress
 
 KEY = ("default", "sms")
 DIGEST = "sha256:" + "a" * 64
+BEGUN = PreflightResult(attempt=1, verdict=None, message="")
 ASKED = {"body": {"instances": ["hello"]}, "expect": {"predictions": [{"label": "other"}]}}
 ASKED_V2 = {"body": {"inputs": [{"name": "text"}]}, "expect": {"model_name": "sms"}}
 EXAMPLES = [{"instance": f"text {n}", "prediction": {"label": "other", "score": 0.5}} for n in range(20)]
@@ -257,7 +258,7 @@ async def test_so_many_versions_are_asked_at_once_and_the_time_of_others_does_no
     pod.gate.clear()
     questions = Stand(pod).subject(artifact=False, requests=[ASKED]).questions
     for number in range(40):
-        key = ("default", f"m{number}")
+        key = (f"team-{number % 4}", f"m{number}")
         preflights.keep(key, [Subject(key=key, uid=f"u{number}", attempt=1, backend="b", questions=questions)])
 
     async def until(met: Callable[[], bool]) -> None:
@@ -272,6 +273,27 @@ async def test_so_many_versions_are_asked_at_once_and_the_time_of_others_does_no
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert preflights.results == {}
+
+
+async def test_a_namespace_whose_pods_never_answer_keeps_no_other_from_its_turn(pod: FakePod) -> None:
+    told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    preflights = Preflights(
+        pods=lambda subject: (pod.address,) if subject.key[0] == "good" else (), changed=told.put_nowait
+    )
+    running = asyncio.create_task(preflights.run())
+    questions = Stand(pod).subject(artifact=False, requests=[ASKED], timeout="1h").questions
+    keys = [*(("evil", f"m{number}") for number in range(40)), ("good", "m")]
+    for key in keys:
+        preflights.keep(key, [Subject(key=key, uid="-".join(key), attempt=1, backend="b", questions=questions)])
+
+    async with asyncio.timeout(20):
+        while preflights.results.get(("good-m", 1), BEGUN).verdict is None:
+            await told.get()
+
+    waiting = [one.message for one in preflights.results.values() if "asked first" in one.message]
+    assert waiting == ["16 other versions of its namespace are asked first"] * 24
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_without_pods_it_waits_until_there_are_some(stand: Stand, pod: FakePod) -> None:

@@ -60,7 +60,7 @@ async def test_an_answer_that_has_no_end_is_not_read_to_its_end(monkeypatch):
 
 
 async def test_an_answer_nested_deeper_than_anybody_reads_is_none():
-    async with answering("[" * 200_000, Date="never") as client:
+    async with answering('{"error": ' + "[" * 200_000, Date="never") as client:
         with pytest.raises(PrometheusError, match="not JSON"):
             await client.matrix("up[1m]", at=NOW)
 
@@ -95,7 +95,8 @@ def test_whatever_is_answered_is_evidence_or_nothing(requests, buckets):
 
 
 def read(body: object) -> list[Series]:
+    answer = client_module._read_answer(json.dumps(body).encode())
     try:
-        return client_module._parse(body)
+        return [] if isinstance(answer, str) else client_module._series(answer)
     except PrometheusError:
         return []

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -219,3 +220,101 @@ def test_an_edge_that_nobody_asked_for_before_is_filled():
     for now, sample in (samples[1], samples[2], samples[4]):
         full = client.everything([TARGET], since=now - 120, until=now)[TARGET]
         assert by_pod(sample.evidence[TARGET].slower[0.25]) == by_pod(full.slower[0.25])
+
+
+# Histories that are wanted from further back
+
+
+def reaching(sample, target):
+    return sample.evidence[target].errors.since
+
+
+def test_what_is_wanted_from_further_back_is_there_at_the_next_answer_and_keeps_nobody_waiting():
+    client = Prometheus()
+    for number in range(200):
+        client.scrape(TARGET, "p", BEGAN - 900.05 + 5 * number, good=100 * number, bad=number)
+    wanted = Question(seconds=60, edges=frozenset({0.25}), since=BEGAN - 600)
+    samples = follow(client, answers(4), watched=lambda _: {TARGET: wanted})
+
+    assert seconds(client) == [120, 605, 20, 20, 20]
+    assert [reaching(sample, TARGET) for _, sample in samples] == [BEGAN - 120] + [BEGAN - 600] * 3
+    for now, sample in samples[1:]:
+        full = client.everything([TARGET], since=BEGAN - 600, until=now)[TARGET]
+        assert by_pod(sample.evidence[TARGET].errors) == by_pod(full.errors)
+        assert by_pod(sample.evidence[TARGET].slower[0.25]) == by_pod(full.slower[0.25])
+
+
+def test_how_far_back_one_reaches_makes_no_other_history_longer():
+    client, other = Prometheus(), Target("default", "other", "1")
+    long = Question(seconds=60, edges=frozenset(), since=BEGAN - 600)
+    samples = follow(client, answers(3), watched=lambda _: {TARGET: long, other: asks(60)})
+
+    assert reaching(samples[-1][1], other) == BEGAN + 10 - 120
+    assert reaching(samples[-1][1], TARGET) == BEGAN - 600
+    assert not any("other" in query for query in client.asked if "[6" in query)
+
+
+def test_what_is_no_longer_wanted_from_further_back_is_forgotten():
+    client = Prometheus()
+    since = iter([BEGAN - 600, BEGAN - 600, BEGAN - 30, BEGAN - 600])
+    samples = follow(
+        client, answers(4), watched=lambda _: {TARGET: Question(seconds=60, edges=frozenset(), since=next(since))}
+    )
+
+    assert [reaching(sample, TARGET) - BEGAN for _, sample in samples] == [-120, -600, 10 - 120, 10 - 120]
+
+
+def test_however_many_are_new_or_wanted_from_further_back_no_more_questions_are_asked_at_a_time():
+    def most_asked(rollouts):
+        client = Prometheus()
+        asked = []
+        watched = {
+            Target("default", f"m{number}", "1"): Question(
+                seconds=60, edges=frozenset(), since=BEGAN - 1800 if number % 3 else None
+            )
+            for number in range(rollouts)
+        }
+        late = Target("default", "late", "1")
+
+        def at(now):
+            asked.append(len(client.asked))
+            return watched | ({late: asks(60)} if now > BEGAN else {})
+
+        follow(client, answers(6), watched=at)
+        return max(after - before for before, after in pairwise(asked))
+
+    assert most_asked(300) == most_asked(45) == 6
+
+
+def test_a_few_at_a_time_are_asked_from_further_back_until_all_are_there():
+    client = Prometheus()
+    targets = [Target("default", f"m{number}", "1") for number in range(50)]
+    wanted = Question(seconds=60, edges=frozenset(), since=BEGAN - 1800)
+    samples = follow(client, answers(5), watched=lambda _: dict.fromkeys(targets, wanted))
+
+    there = [sum(reaching(sample, target) <= BEGAN - 1800 for target in targets) for _, sample in samples]
+    assert there == [0, 19, 38, 50, 50]
+
+
+def test_what_cannot_be_had_from_further_back_is_tried_again_with_fewer_and_the_rest_goes_on():
+    class Slow(Prometheus):
+        async def matrix(self, query, *, at):
+            if "[18" in query and query.count("m") > 20:
+                raise PrometheusError("query timed out")
+            return await super().matrix(query, at=at)
+
+    client = Slow()
+    targets = [Target("default", f"m{number}", "1") for number in range(10)]
+    wanted = Question(seconds=60, edges=frozenset(), since=BEGAN - 1800)
+    samples = follow(client, answers(8), watched=lambda _: dict.fromkeys(targets, wanted))
+
+    assert all(sample.problem is None and len(sample.evidence) == 10 for _, sample in samples)
+    assert any(reaching(samples[-1][1], target) <= BEGAN - 1800 for target in targets)
+
+
+def test_nothing_is_asked_for_from_more_than_an_hour_ago():
+    client = Prometheus()
+    wanted = Question(seconds=60, edges=frozenset(), since=0.0)
+    follow(client, answers(3), watched=lambda _: {TARGET: wanted})
+
+    assert seconds(client) == [120, 3600, 20, 20]

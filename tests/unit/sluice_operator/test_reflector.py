@@ -23,6 +23,7 @@ class Follower:
     def __init__(self, gateway, **fields):
         self.changed: list[str] = []
         self.objects = []
+        self.stood = []
         self._news = asyncio.Event()
         self.copy = Reflector(
             gateway=gateway,
@@ -35,6 +36,7 @@ class Follower:
     def _note(self, obj):
         self.changed.append(obj["metadata"]["name"])
         self.objects.append(obj)
+        self.stood.append(self.copy.get((obj["metadata"]["namespace"], obj["metadata"]["name"])) is not None)
         self._news.set()
 
     def names(self):
@@ -172,6 +174,15 @@ async def test_when_history_is_gone_the_list_is_read_again_and_what_vanished_is_
 
     assert follower.changed[:2] == ["a", "b"]
     assert "a" in follower.changed[2:], "whoever looked after it must look again"
+
+
+async def test_an_object_that_was_made_anew_meanwhile_is_another_one_and_the_first_is_told_to_be_gone():
+    before, after = page(widget("a", 1, uid="first")), page(widget("a", 3, uid="second"), version=50)
+    async with scripted(before, refuses(410), after) as (_, follower):
+        await follower.until(lambda: len(follower.objects) == 3)
+
+    assert [obj["metadata"]["uid"] for obj in follower.objects] == ["first", "first", "second"]
+    assert follower.stood == [True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from making import NAMESPACE
 from world import POD, ROUTES, SERVICES, VERSIONS, World
 
-from sluice_operator.api.modelversion import Phase, Verdict
+from sluice_operator.api.status import Phase, Verdict
 from sluice_operator.routing.httproute import read_route
 
 

@@ -4,6 +4,7 @@ operator is killed."""
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Phases
@@ -13,13 +14,19 @@ from hypothesis.stateful import (
     initialize,
     rule,
 )
-from making import NAMESPACE
+from making import COMPARING, NAMESPACE, ROLLOUT
+from record import is_whole, where
 from world import ACTS, KEY, KINDS, POD, ROUTES, SERVICES, VERSIONS, World
 
+from sluice_operator.analysis.comparison import Answer
 from sluice_operator.api.action import Action, Outcome
-from sluice_operator.api.modelversion import KIND, ModelVersionStatus, Phase, Verdict
+from sluice_operator.api.modelversion import KIND
+from sluice_operator.api.outbox import OUTBOX, OutboxEntry
+from sluice_operator.api.settings import OnInconclusive
+from sluice_operator.api.status import ModelVersionStatus, Phase, Verdict
 from sluice_operator.kube.gateway import Object
 from sluice_operator.rollout.address import Address
+from sluice_operator.rollout.snapshot import ON_TRAFFIC, Route
 from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
@@ -27,6 +34,8 @@ HOSTNAMES = ("sms.default.sluice.local", "a.example.com", "b.example.com")
 ENDED = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.SKIPPED, Phase.REJECTED}
 STEPS = {0: 5, 1: 50, 2: 100}
 HOLDS = {0: timedelta(seconds=10), 1: timedelta(seconds=20), 2: timedelta(seconds=30)}
+GOES_ON = {**COMPARING, "onInconclusive": "Promote", "maxHold": "25s"}
+GIVES_UP = {**COMPARING, "onInconclusive": "Rollback", "maxHold": "25s"}
 
 
 class Rules:
@@ -49,6 +58,7 @@ class Rules:
         assert sum(table.weights.values()) == 100
         before = read_route(self._world.api.kind(ROUTES).get(KEY))
         self._addresses(before.addresses, table.addresses)
+        self._promoted(before, table)
         marked = {mark.uid for mark in before.marks}
         stable = self._stable()
         for backend, weight in table.weights.items():
@@ -64,8 +74,55 @@ class Rules:
             assert said.phase not in ENDED or kept, f"{name} is {said.phase} and gets {weight}"
             answered = said.preflight is not None and said.preflight.verdict is Verdict.PASS
             assert answered or kept or said.restoring, f"{name} gets {weight} and has not answered alone"
+            assert not rises or not self._unrecorded(), f"{name} gets {weight} before it is recorded"
             if stable is not None and not said.restoring and rises:
                 assert weight <= STEPS[said.step or 0], f"{name} gets {weight} before its status says why"
+
+    def _promoted(self, before: Route, table: Route) -> None:
+        """The last share of a promotion waits for its entry, unless something that must go at once goes with it."""
+        name = self._stable()
+        said = self._world.statuses().get(name or "")
+        if said is None or said.promoted_at is None or not before.exists:
+            return
+        backend = str(said.inference_service)
+        loses = {one for one, weight in before.weights.items() if weight > 0 and table.weights.get(one, 0) == 0}
+        urgent = {mark.uid for mark in table.marks} - {mark.uid for mark in before.marks} or any(
+            not self._seen_to_answer(one) or not self._proven(self._owner(one)) for one in loses
+        )
+        rises = table.weights.get(backend, 0) > before.weights.get(backend, 0)
+        promotions = [entry for entry in self._unrecorded() if "promotedAt" in entry.body and entry in said.outbox]
+        assert urgent or not rises or not promotions, f"{name} is promoted before that is recorded"
+
+    def _proven(self, name: str) -> bool:
+        said = self._world.statuses().get(name)
+        return said is not None and said.promoted_at is not None and not said.restoring
+
+    def _unrecorded(self) -> list[OutboxEntry]:
+        recorded = self._world.recorded
+        return [
+            entry
+            for name, said in self._world.statuses().items()
+            for entry in said.outbox
+            if (f"uid-{name}", entry.id) not in recorded
+        ]
+
+    def _outbox(self, name: str, old: ModelVersionStatus, new: ModelVersionStatus) -> None:
+        """What has happened, and is not recorded, is told by the new status: whole, or joined with what followed."""
+        assert len(new.outbox) <= OUTBOX
+        assert len({entry.id for entry in new.outbox}) == len(new.outbox)
+        at = where(old)
+        waits = [entry for entry in old.outbox if (f"uid-{name}", entry.id) not in self._world.recorded]
+        first = next((entry.body["from"] for entry in waits if entry.type == "Transition"), at)
+        moves = [
+            entry.body
+            for entry in new.outbox
+            if entry.type == "Transition" and (f"uid-{name}", entry.id) not in self._world.recorded
+        ]
+        steps = [first, *(move["to"] for move in moves)]
+        assert [move["from"] for move in moves] == steps[:-1]
+        assert steps[-1] == where(new), f"{name}: {where(new)} is not told"
+        acts = {entry.body["act"] for entry in new.outbox if entry.type == "Act"}
+        assert {act.uid for act in new.acts} - {act.uid for act in old.acts} <= acts
 
     def _addresses(self, before: Sequence[Address], now: Sequence[Address]) -> None:
         """Clients are answered where they were, for a day after the model is reached elsewhere."""
@@ -79,6 +136,7 @@ class Rules:
         old = self._world.statuses().get(name)
         if old is None:
             return
+        self._outbox(name, old, new)
         stable = self._stable()
         by_act = applied(new) - applied(old)
         if (new.attempt or 1) != (old.attempt or 1):
@@ -122,10 +180,23 @@ class Rules:
         now = self._world.now()
         assert self._world.verdicts.get(name, Verdict.PASS) is Verdict.PASS, f"{name} rose without evidence"
         assert old.step_started_at is not None
-        assert now - old.step_started_at >= HOLDS[old.step or 0], f"{name} rose before its time"
+        held = now - old.step_started_at
+        assert held >= HOLDS[old.step or 0], f"{name} rose before its time"
+        if compares(old):
+            says = self._world.compared.get(name, Answer.CLEAR)
+            tired = old.effective_rollout.on_inconclusive is OnInconclusive.PROMOTE and held >= timedelta(seconds=25)
+            assert says is Answer.CLEAR or (says is Answer.UNKNOWN and tired), f"{name} rose, and is {says}"
         seen = read_route(self._world.copies[ROUTES].get(KEY))
         assert seen.in_force, f"{name} rose before the Gateway took the route"
         assert seen.weights[str(old.inference_service)] == STEPS[old.step or 0]
+
+    def what_is_worse_has_no_traffic(self) -> None:
+        """It is taken back whatever people, approvals and other gates say, as long as somebody else can answer."""
+        weights, stable = self._world.weights(), self._stable()
+        for name, said in self._world.statuses().items():
+            worse = self._world.compared.get(name) is Answer.WORSE and said.phase in ON_TRAFFIC and compares(said)
+            if worse and name != stable and self._answers(stable):
+                assert weights.get(name, 0) == 0, f"{name} is worse and has {weights[name]}"
 
     def _stable(self) -> str | None:
         """Proven last, as the operator sees it; where none is, whoever the route serves."""
@@ -156,6 +227,12 @@ class Rules:
         return not stopped and ready(self._world.copies[POD].get((NAMESPACE, f"{backend}-0")))
 
 
+def compares(said: ModelVersionStatus) -> bool:
+    """Whether the gate of a version compares where it is: not in probation, where stable has no requests."""
+    settings = said.effective_rollout
+    return settings is not None and said.step in (0, 1) and settings.analysis.gates[0].compare is not None
+
+
 def ready(obj: Object | None) -> bool:
     conditions = (obj or {}).get("status", {}).get("conditions", ())
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
@@ -168,7 +245,7 @@ def history(seconds: int | None) -> World:
     world.apply_version("v1")
     if seconds is not None:
         world.live_on(10)
-        world.apply_version("v2")
+        world.apply_version("v2", rollout=GOES_ON)
         world.live_on(seconds)
     return world
 
@@ -176,16 +253,18 @@ def history(seconds: int | None) -> World:
 class Rollouts(RuleBasedStateMachine):
     """Anything that can happen to a model, in any order."""
 
-    @initialize(seconds=st.sampled_from([None, 1, 15, 35, 65]))
-    def begin(self, seconds: int | None) -> None:
+    @initialize(seconds=st.sampled_from([None, 1, 15, 35, 65]), answer=st.none() | st.sampled_from(Answer))
+    def begin(self, seconds: int | None, answer: Answer | None) -> None:
         self.world = World(history(seconds))
+        self.world.compared["v2"] = answer
         self.rules = Rules(self.world)
         self.made = 1 if seconds is None else 2
 
-    @rule(again=st.booleans())
-    def somebody_applies_a_version(self, again: bool) -> None:
+    @rule(again=st.booleans(), rollout=st.sampled_from([ROLLOUT, COMPARING, GOES_ON, GIVES_UP]))
+    def somebody_applies_a_version(self, again: bool, rollout: dict[str, Any]) -> None:
         self.made += 1
-        self.world.apply_version(f"v{self.made}", version="v1" if again and self.made > 3 else None)
+        version = "v1" if again and self.made > 3 else None
+        self.world.apply_version(f"v{self.made}", version=version, rollout=rollout)
 
     @rule(data=st.data(), action=st.sampled_from(Action), late=st.sampled_from([0, 0, 0, 1]))
     def somebody_acts(self, data: st.DataObject, action: Action, late: int) -> None:
@@ -220,6 +299,10 @@ class Rollouts(RuleBasedStateMachine):
         if services:
             self.world.set_ready(data.draw(st.sampled_from(services)), ready=ready, answers=answers)
 
+    @rule(away=st.booleans())
+    def the_record_goes_away_or_returns(self, away: bool) -> None:
+        self.world.record_is_away = away
+
     @rule()
     def the_gateway_takes_the_route(self) -> None:
         self.world.gateway_takes_the_route()
@@ -229,14 +312,25 @@ class Rollouts(RuleBasedStateMachine):
         self.world.verdicts[f"v{self.made}"] = verdict
         self.world.seconds += seconds
 
+    @rule(answer=st.none() | st.sampled_from(Answer), seconds=st.sampled_from([0, 1, 20, 40]))
+    def comparisons_say_something_else(self, answer: Answer | None, seconds: int) -> None:
+        self.world.compared[f"v{self.made}"] = answer
+        self.world.seconds += seconds
+
     @rule(verdict=st.sampled_from([None, Verdict.PASS, Verdict.FAIL]))
     def the_newest_version_answers_otherwise_when_it_is_asked_alone(self, verdict: Verdict | None) -> None:
         self.world.answers[f"v{self.made}"] = verdict
 
-    @rule(verdict=st.sampled_from([Verdict.PASS, *Verdict]), seconds=st.sampled_from([1, 20, 40, 100]))
-    def pods_and_gateway_do_well_for_a_while(self, verdict: Verdict, seconds: int) -> None:
+    @rule(
+        verdict=st.sampled_from([Verdict.PASS, Verdict.PASS, *Verdict]),
+        answer=st.sampled_from([Answer.CLEAR, None, *Answer]),
+        seconds=st.sampled_from([1, 20, 40, 100]),
+    )
+    def pods_and_gateway_do_well_for_a_while(self, verdict: Verdict, answer: Answer | None, seconds: int) -> None:
         self.world.verdicts[f"v{self.made}"] = verdict
+        self.world.compared[f"v{self.made}"] = answer
         self.world.live_on(seconds)
+        self.rules.what_is_worse_has_no_traffic()
 
     @rule(behind=st.sets(st.sampled_from(KINDS)), lives=st.none() | st.integers(0, 5))
     def the_operator_works_until_it_is_killed(self, behind: set[str], lives: int | None) -> None:
@@ -247,12 +341,15 @@ class Rollouts(RuleBasedStateMachine):
     def nothing_is_written_when_nothing_has_changed(self) -> None:
         self.world.reconcile_until_idle()
         assert self.world.reconcile() == 0
+        self.rules.what_is_worse_has_no_traffic()
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
+        self.world.record_is_away = False
         self.world.verdicts.clear()
         self.world.answers.clear()
+        self.world.compared.clear()
         self.world.set_policy()
         self.world.live_on(1)
         for name, said in self.world.statuses().items():
@@ -283,6 +380,7 @@ def ends_well(world: World) -> None:
     for (_, name), act in world.api.kind(ACTS).items():
         assert act["spec"]["modelVersion"] not in statuses or act.get("status"), f"nobody answered {name}"
     world.reconcile_until_idle()
+    is_whole(world)
 
 
 def deleted(world: World) -> list[str]:

@@ -1,9 +1,10 @@
 """Whole rollouts, from `kubectl apply` to the end, through the operator's own reconciler."""
 
 import pytest
+from making import ROLLOUT
 from world import SERVICES, World
 
-from sluice_operator.api.modelversion import Phase, Verdict
+from sluice_operator.api.status import Phase, Verdict
 
 
 def served(name="v1"):
@@ -169,6 +170,22 @@ def test_a_version_that_answers_wrongly_when_it_is_asked_alone_never_gets_a_requ
     assert said.message == "Rolled back: preflight: they say Fail"
     assert world.weights() == {"v1": 100}
     assert world.running() == {"v1"}
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {**ROLLOUT, "steps": [{"weight": 50, "hold": "10s", "approvals": {"count": 1}}]},
+        {"strategy": "BlueGreen", "approvals": {"count": 1}},
+    ],
+)
+def test_a_first_version_waits_for_nobodys_approval(rollout):
+    world = World()
+    world.apply_version("v1", rollout=rollout)
+    world.live_on(20)
+
+    assert world.weights() == {"v1": 100}
+    assert world.statuses()["v1"].phase is Phase.STABLE
 
 
 def test_a_first_version_that_answers_wrongly_is_not_served_until_somebody_lets_it_try_again():

@@ -2,18 +2,25 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from making import MODEL, NAMESPACE, after, snapshot, stable, version
 
-from sluice_operator.api.modelversion import Phase
+from sluice_operator.api.status import Phase
 from sluice_operator.rollout.address import Address
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Preview, RouteTable
 from sluice_operator.rollout.snapshot import Mark, Route
-from sluice_operator.routing.httproute import ADDRESSES_ANNOTATION, MARKS_ANNOTATION, read_route, render_route
+from sluice_operator.routing.httproute import (
+    ADDRESSES_ANNOTATION,
+    DRAINING_ANNOTATION,
+    MARKS_ANNOTATION,
+    read_route,
+    render_route,
+)
 
 ADDRESS = Address("sms.default.sluice.local", "contour", "projectcontour")
 VERSIONS = {"a": "1.0.0", "b": "1.1.0"}
@@ -26,9 +33,16 @@ MARKS = st.builds(
     at=st.integers(0, 10**6).map(lambda micros: after(micros / 1e6)),
     gate=st.none() | NAMES.map(lambda name: name[:40]),
 )
+SHARES = st.lists(st.integers(0, 100), max_size=3).map(
+    lambda cuts: [b - a for a, b in pairwise([0, *sorted(cuts), 100])]
+)
 TABLES = st.builds(
     RouteTable,
-    weights=st.dictionaries(NAMES, st.integers(0, 100), min_size=1, max_size=4).map(lambda w: tuple(sorted(w.items()))),
+    weights=SHARES.flatmap(
+        lambda shares: st.sets(NAMES, min_size=len(shares), max_size=len(shares)).map(
+            lambda names: tuple(zip(sorted(names), shares, strict=True))
+        )
+    ),
     marks=st.lists(MARKS, max_size=3).map(tuple),
 )
 
@@ -298,6 +312,62 @@ def test_a_mark_whose_text_somebody_made_longer_takes_its_version_back_all_the_s
 
 def test_a_backend_without_a_weight_has_the_gateways_default():
     route = live(says(True))
-    route["spec"]["rules"][0]["backendRefs"] = [{"name": "a-predictor", "port": 80}]
+    route["spec"]["rules"][0]["backendRefs"] = [{"name": f"{name}-predictor", "port": 80} for name in "ab"]
 
-    assert read_route(route).weights == {"a": 1}
+    assert read_route(route).weights == {"a": 50, "b": 50}
+
+
+@pytest.mark.parametrize(
+    ("written", "shares"),
+    [
+        ({"a": 1_000_000}, {"a": 100}),
+        ({"a": 1000, "b": 0}, {"a": 100, "b": 0}),
+        ({"a": 1000, "b": 1}, {"a": 99, "b": 1}),
+        ({"a": 1, "b": 1, "c": 1}, {"a": 34, "b": 33, "c": 33}),
+        ({"a": 7, "b": 50}, {"a": 12, "b": 88}),
+        ({"a": 0, "b": 0}, {"a": 0, "b": 0}),
+    ],
+)
+def test_weights_of_others_are_read_as_percent_of_their_sum(written, shares):
+    route = live(says(True))
+    (rule,) = route["spec"]["rules"]
+    rule["backendRefs"] = [{"name": f"{name}-predictor", "weight": weight} for name, weight in written.items()]
+
+    assert read_route(route).weights == shares
+
+
+@given(st.lists(st.integers(0, 1_000_000), min_size=1, max_size=16))
+def test_whatever_the_weights_are_shares_sum_to_100_and_who_gets_requests_has_one(weights):
+    route = live(says(True))
+    (rule,) = route["spec"]["rules"]
+    rule["backendRefs"] = [{"name": f"v{at}-predictor", "weight": weight} for at, weight in enumerate(weights)]
+
+    shares = read_route(route).weights
+
+    assert sum(shares.values()) == (100 if any(weights) else 0)
+    assert all((shares[f"v{at}"] > 0) is (weight > 0) for at, weight in enumerate(weights))
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        (says(True), False),
+        (says(False), True),
+        (says(True, PartiallyInvalid=True), True),
+        (says(True, PartiallyInvalid=False), False),
+        (says(False, of=1), False),
+        (says(False, who={"name": "another", "namespace": "projectcontour"}), False),
+    ],
+)
+def test_a_gateway_refuses_a_route_when_it_says_so_of_the_present_one(answer, refused):
+    assert (read_route(live(answer)).refused is not None) is refused
+
+
+def test_since_when_a_backend_has_had_nothing_is_read_back_and_a_spoilt_word_of_it_is_none():
+    table = RouteTable(weights=(("a", 0), ("b", 100)), draining=(("a", after(5)),))
+    obj = rendered(table)
+    assert read_route(obj).draining == {"a": after(5)}
+
+    spoilt = {**obj["metadata"], "annotations": {**obj["metadata"]["annotations"], DRAINING_ANNOTATION: "[1]"}}
+    assert read_route({**obj, "metadata": spoilt}).draining == {}
+    assert DRAINING_ANNOTATION not in rendered(replace(table, draining=()))["metadata"]["annotations"]

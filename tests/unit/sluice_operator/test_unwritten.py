@@ -2,9 +2,9 @@
 
 import pytest
 from making import NAMESPACE
-from world import ACTS, SERVICES, VERSIONS, World
+from world import ACTS, SERVICES, VERSIONS, World, on_canary
 
-from sluice_operator.api.modelversion import Phase, Verdict
+from sluice_operator.api.status import Phase, Verdict
 from sluice_operator.kube.errors import InvalidError, UnavailableError
 from sluice_operator.serving.render import OWNER_ANNOTATION
 
@@ -29,16 +29,6 @@ def no_services(world, error):
     world.follow(*world.copies)
 
 
-def on_canary():
-    world = World()
-    world.apply_version("v1")
-    world.live_on(10)
-    world.apply_version("v2")
-    world.live_on(15)
-    assert world.weights() == {"v1": 50, "v2": 50}
-    return world
-
-
 def reconciles(world, times=3):
     """What the queue does after a failure; the Gateway does its part."""
     for _ in range(times):
@@ -53,6 +43,8 @@ def test_a_rollback_is_told_although_no_inference_service_can_be_written(error):
     no_services(world, error)
     world.verdicts["v2"] = Verdict.FAIL
     world.events.clear()
+    world.reconcile()
+    world.follow(*world.copies)
     world.reconcile()
 
     assert world.weights() == {"v1": 100, "v2": 0}

@@ -33,6 +33,8 @@ class Scene:
         self.metrics = Metrics()
         self.queue = WorkQueue(self.metrics.queue)
         self.pace = Pace(40.0, clock=asyncio.get_running_loop().time)
+        self.prepared = asyncio.Event()
+        self.prepared.set()
         self.workers = Workers(queue=self.queue, reconcile=self.reconcile, pace=self.pace, metrics=self.metrics.runtime)
 
     async def reconcile(self, key, look_again):
@@ -47,6 +49,9 @@ class Scene:
         if callable(end):
             await end()
 
+    async def wait_for_it(self):
+        await self.prepared.wait()
+
     def times(self, key):
         return [at for seen, at in self.seen if seen == key]
 
@@ -60,13 +65,27 @@ class Scene:
 
     @asynccontextmanager
     async def at_work(self):
-        task = asyncio.create_task(self.workers.run())
+        task = asyncio.create_task(self.workers.run(prepared=self.wait_for_it))
         try:
             yield task
         finally:
             self.queue.close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_urgent_does_not_wait_until_all_else_may_be_done():
+    scene = Scene(None)
+    scene.prepared.clear()
+    async with scene.at_work():
+        scene.queue.add(SMS)
+        scene.queue.add(OTHER, urgent=True)
+        await asyncio.sleep(1)
+        assert [key for key, _ in scene.seen] == [OTHER]
+        scene.prepared.set()
+        await asyncio.sleep(1)
+
+    assert [key for key, _ in scene.seen] == [OTHER, SMS]
 
 
 @pytest.mark.parametrize(

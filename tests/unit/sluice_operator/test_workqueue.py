@@ -1,6 +1,7 @@
 """client-go's contract: a key waits at most once, is worked on by at most one worker, and no change is ever lost."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,7 @@ class Queue(RuleBasedStateMachine):
         self.waiting: set[str] = set()
         self.later: dict[str, float] = {}
         self.failures: dict[str, int] = {}
+        self.taken: dict[str, float] = {}
 
     @rule(key=KEYS, urgent=st.booleans())
     def add(self, key: str, *, urgent: bool) -> None:
@@ -36,6 +38,8 @@ class Queue(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def add_failed(self, key: str) -> None:
+        if self.failures.get(key, 0) > 10:
+            return  # how long is waited at most is told below
         self.queue.add_failed(key, self.now)
         delay = 0.005 * 2.0 ** self.failures.get(key, 0)
         self.failures[key] = self.failures.get(key, 0) + 1
@@ -58,12 +62,17 @@ class Queue(RuleBasedStateMachine):
         for late in due:
             del self.later[late]
         if key is None:
-            assert urgent or self.waiting <= self.busy, "somebody waits although nobody works on it"
+            assert urgent or self.pressed() or self.waiting <= self.busy, "somebody waits although nobody works on it"
             return
         assert key not in self.busy, "two workers have one key"
         assert key in self.waiting, "nobody asked for this key"
         self.waiting.remove(key)
         self.busy.add(key)
+        self.taken[key] = self.now
+
+    def pressed(self) -> bool:
+        """Whether anything that was taken in the last second, and so may be urgent, is being worked on."""
+        return any(self.now < self.taken[key] + 1 for key in self.busy)
 
     @precondition(lambda self: self.busy)
     @rule(data=st.data())
@@ -109,6 +118,58 @@ def test_failures_wait_longer_each_time_up_to_five_minutes():
     assert waits[:3] == pytest.approx([0.005, 0.01, 0.02])
     assert waits[-1] == pytest.approx(300)
     assert waits == pytest.approx(sorted(waits))
+
+
+def test_what_is_urgent_is_tried_again_within_ten_seconds_however_often_it_failed():
+    queue: QueueState[str] = QueueState(Unobserved())
+    tried = [0.0]
+    queue.add("a", 0, urgent=True)
+    while tried[-1] < 1500:
+        assert queue.take(tried[-1], urgent=True) == "a"
+        queue.add_failed("a", tried[-1])
+        queue.done("a", tried[-1])
+        tried.append(queue.next_due())
+
+    assert max(later - before for before, later in pairwise(tried)) == pytest.approx(10)
+
+
+def test_what_becomes_urgent_after_many_failures_is_tried_at_once_and_then_within_ten_seconds():
+    queue: QueueState[str] = QueueState(Unobserved())
+    for _ in range(20):
+        queue.add_failed("a", 0)
+        assert queue.take(1e6) == "a"
+        queue.done("a", 0)
+    queue.add_failed("a", 0)
+    queue.add("a", 1, urgent=True)
+
+    assert queue.take(1, urgent=True) == "a"
+    queue.add_failed("a", 1)
+    queue.done("a", 1)
+    assert queue.take(11, urgent=True) == "a"
+
+
+def test_beside_what_is_urgent_nothing_else_is_begun_for_a_second():
+    queue: QueueState[str] = QueueState(Unobserved())
+    queue.add("a", 0, urgent=True)
+    assert queue.take(0, urgent=True) == "a"
+    queue.add("b", 0.1)
+    queue.add("c", 0.2, urgent=True)
+
+    assert queue.take(0.2) == "c"
+    assert queue.take(1.1) is None
+    assert queue.next_due() == pytest.approx(1.2)
+    assert queue.take(1.2) == "b", "what hangs holds up nobody"
+
+
+def test_when_the_last_that_is_urgent_is_done_the_others_go_on():
+    queue: QueueState[str] = QueueState(Unobserved())
+    queue.add("a", 0, urgent=True)
+    assert queue.take(0, urgent=True) == "a"
+    queue.add("b", 0)
+    assert queue.take(0) is None
+
+    queue.done("a", 0.1)
+    assert queue.take(0.1) == "b"
 
 
 # On the event loop
@@ -255,7 +316,10 @@ def test_what_is_urgent_passes_all_that_wait_but_not_who_works_on_it():
     assert queue.take(0, urgent=True) is None, "it is still being worked on"
     queue.done("b", 0)
 
-    assert [queue.take(0), queue.take(0), queue.take(0)] == ["b", "a", "c"]
+    assert queue.take(0) == "b"
+    for key in "db":
+        queue.done(key, 0)
+    assert [queue.take(0), queue.take(0)] == ["a", "c"]
 
 
 def test_what_is_urgent_still_is_after_a_failure_and_not_after_a_success():

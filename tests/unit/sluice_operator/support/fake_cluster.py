@@ -149,11 +149,20 @@ class FakeApiServer:
 
 def _applied(live: Any, *, before: Any, now: Any) -> Any:
     """Server-side apply: what we set stands, what we set before and no longer set goes, what others added stays."""
+    if _has_keys(live) and _has_keys(now):
+        named = [{entry["name"]: entry for entry in entries} for entries in (live, before or [], now)]
+        merged = _applied(named[0], before=named[1], now=named[2])
+        return [merged[name] for name in (*named[2], *(merged.keys() - named[2].keys()))]
     if not isinstance(now, dict) or not isinstance(live, dict):
         return now
     earlier = before if isinstance(before, dict) else {}
     kept = {key: value for key, value in live.items() if key in now or key not in earlier}
     return kept | {key: _applied(live.get(key), before=earlier.get(key), now=value) for key, value in now.items()}
+
+
+def _has_keys(entries: Any) -> bool:
+    """Whether it is a list of which the kind says that its entries are told apart by name, as env."""
+    return isinstance(entries, list) and bool(entries) and all(isinstance(e, dict) and "name" in e for e in entries)
 
 
 def _merged(live: Any, patch: Any) -> Any:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sluice_operator.analysis.gates import GateResult
-from sluice_operator.api.modelversion import ModelVersionSpec, ModelVersionStatus, Phase, Verdict
+from sluice_operator.api.modelversion import ModelVersionSpec
+from sluice_operator.api.status import ModelVersionStatus, Phase, Verdict
 from sluice_operator.rollout.plan import Plan
 from sluice_operator.rollout.snapshot import Backend, Mark, PreflightResult, Route, Snapshot, Version
 
@@ -26,6 +27,10 @@ ROLLOUT: dict[str, Any] = {
         ]
     },
 }
+
+GATE = ROLLOUT["analysis"]["gates"][0]
+COMPARING: dict[str, Any] = {**ROLLOUT, "analysis": {"gates": [{**GATE, "compare": {}}]}}
+"""The same rollout, whose gate also compares with stable in the steps."""
 
 ANSWERED = PreflightResult(attempt=1, verdict=Verdict.PASS, message="its pod answered")
 """Asked alone, a version answers as it should, unless a test says otherwise."""

@@ -1,22 +1,31 @@
 """A model's whole world: the fake API server, KServe, the Gateway, Prometheus, people, and the operator itself."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from fake_cluster import FakeApiServer, FakeCopy, KilledError, finish
 from making import MODEL, NAMESPACE, ROLLOUT, after
 
+from sluice_operator.analysis.comparison import Answer, Comparison
 from sluice_operator.analysis.counts import History, PodHistory, Scrape
 from sluice_operator.analysis.gates import Evidence
+from sluice_operator.analysis.verdicts import Compared
+from sluice_operator.api.evidence import Evidence as Recorded
 from sluice_operator.api.labels import MODEL_LABEL
-from sluice_operator.api.modelversion import ModelVersionStatus, Verdict
+from sluice_operator.api.outbox import OutboxEntry
+from sluice_operator.api.status import ModelVersionStatus, Verdict
 from sluice_operator.controller.apply import Applier
+from sluice_operator.controller.comparing import Findings
 from sluice_operator.controller.copies import Copies
 from sluice_operator.controller.metrics import Metrics
-from sluice_operator.controller.observe import Installation, observe, read_status
+from sluice_operator.controller.observe import Installation, observe
+from sluice_operator.controller.outboxes import outbox
 from sluice_operator.controller.preflight import Attempt, Subject
+from sluice_operator.controller.reading import read_status
 from sluice_operator.controller.reconciler import Reconciler
+from sluice_operator.controller.recording import UnrecordedError
 from sluice_operator.controller.resources import (
     DELETE_NOW,
     HTTP_ROUTES,
@@ -30,16 +39,19 @@ from sluice_operator.controller.resources import (
     namespace_of,
     version_of_act,
 )
+from sluice_operator.controller.watched import Watched, watched
+from sluice_operator.controller.watchlist import has_traffic
 from sluice_operator.kube.errors import ApiError
 from sluice_operator.kube.events import Event
-from sluice_operator.kube.reflector import Key
+from sluice_operator.kube.gateway import Object
+from sluice_operator.kube.reflector import Key, key_of
 from sluice_operator.prometheus.predictor import Target
 from sluice_operator.prometheus.sampler import Sample
 from sluice_operator.rollout.decide import decide
 from sluice_operator.rollout.plan import Plan
 from sluice_operator.rollout.snapshot import PreflightResult, Snapshot
+from sluice_operator.rollout.transitions import Transition
 from sluice_operator.routing.addresses import Allowed, Gateway
-from sluice_operator.routing.httproute import read_route
 from sluice_operator.serving.render import OWNER_ANNOTATION, STOP_ANNOTATION
 
 KEY = (NAMESPACE, MODEL)
@@ -70,14 +82,25 @@ class World:
             self.api.kinds = {plural: dict(objects) for plural, objects in past.api.kinds.items()}
             self.api.count = past.api.count
         self.verdicts: dict[str, Verdict] = {}
+        self.compared: dict[str, Answer | None] = {}
+        """What the comparisons of a version say, where its gates compare: it is clear unless this says otherwise. None:
+        nothing yet."""
         self.sample_to_route: list[float] = []
         """Seconds from a sample to each rollback that it was the reason for."""
         self.answers: dict[str, Verdict | None] = {}
         """What comes of asking a version alone: it passes unless this says otherwise; None leaves it asked."""
         self.events: list[Event] = []
-        self.refused: list[ApiError] = []
+        self.notices: list[tuple[str, Transition]] = []
+        """What people elsewhere are told, by the name of the version."""
+        self.refused: list[ApiError | UnrecordedError] = []
         self.kills: list[int | None] = []
         """After how many writes the next reconciles are killed, the last first; None lets one live."""
+        self.record_is_away = False
+        """Whether the record takes nothing."""
+        self.recorded: dict[tuple[str, str], OutboxEntry] = dict(past.recorded) if past else {}
+        """The record, in its order: each entry by the uid of its version and its id."""
+        self._left: list[Object] = []
+        """Versions that went while nothing was recorded, as the operator last saw them."""
         self.wake_at: datetime | None = None
         """When the operator wants to look again."""
         self.start_operator()
@@ -90,9 +113,18 @@ class World:
         self.copies = {plural: FakeCopy(index.get(plural, model_of_labelled)) for plural in KINDS}
         self.follow(*KINDS)
         self._pods = Pods(self)
+        self._left = []
         copies = self._copies = Copies(*(self.copies[plural] for plural in KINDS))
         self.claims = copies.claims
-        applier = Applier(gateway=self.api, copies=copies, installation=_INSTALLATION, events=self, metrics=Metrics())
+        applier = Applier(
+            gateway=self.api,
+            copies=copies,
+            installation=_INSTALLATION,
+            events=self,
+            record=self,
+            notify=lambda about, told, _status: self.notices.append((about["metadata"]["name"], told)),
+            metrics=Metrics(),
+        )
         self._applier = applier
         self._reconciler = Reconciler(
             gateway=self.api,
@@ -101,12 +133,32 @@ class World:
             applier=applier,
             preflights=self._pods,
             sample=lambda _namespace: self._sample(),
+            found=lambda _namespace: self._found(),
             rolled_back=self.sample_to_route.append,
             clock=lambda: after(self.seconds),
         )
 
     def record(self, event: Event) -> None:
         self.events.append(event)
+
+    def end(self, obj: Object) -> None:
+        """Nobody here asks when a version went."""
+
+    async def told(self, objects: Iterable[Object], *, of: Key) -> None:
+        objects = list(objects)
+        self._take(objects)
+        known = self._copies.recorded.ids
+        if any(entry_id not in known.get(key_of(obj), ()) for obj in objects for entry_id, _ in outbox(obj)):
+            raise UnrecordedError(f"{of} waits")
+
+    def _take(self, objects: Iterable[Object]) -> None:
+        """The record takes all that stands in outboxes, or nothing."""
+        self._copies.recorded.possible = not self.record_is_away
+        for obj in () if self.record_is_away else objects:
+            standing = dict(outbox(obj))
+            for entry_id, one in standing.items():
+                self.recorded.setdefault((obj["metadata"]["uid"], entry_id), OutboxEntry.model_validate(one))
+            self._copies.recorded.ids[key_of(obj)] = frozenset(standing)
 
     def follow(self, *plurals: str) -> None:
         """The copies catch up."""
@@ -119,13 +171,15 @@ class World:
         self.api.lives = self.kills.pop() if self.kills else lives
         try:
             finish(self._reconciler.reconcile((NAMESPACE, model), self._look_again))
-        except ApiError as error:
+        except (ApiError, UnrecordedError) as error:
             self.refused.append(error)  # the queue brings it again
         except KilledError:
             self.start_operator()
             return max(1, len(self.api.writes) - before)
         finally:
             self.api.lives = None
+        self._take([*self._left, *self.api.kind(VERSIONS).values()])
+        self._left = self._left if self.record_is_away else []
         return len(self.api.writes) - before
 
     def _look_again(self, at: datetime | None) -> None:
@@ -148,6 +202,7 @@ class World:
             self._copies,
             installation=_INSTALLATION,
             sample=self._sample(),
+            found=self._found(),
             preflights=self._pods.results,
             now=self.now(),
         )
@@ -156,8 +211,9 @@ class World:
         """What the queue does: again after every change, and every answer to what was asked, until there is none."""
         for _ in range(50):
             self.follow(*KINDS)
-            answers = self._pods.results
-            if not self.reconcile(model=model) and self._pods.results == answers:
+            answers, possible = self._pods.results, self._copies.recorded.possible
+            written = self.reconcile(model=model)
+            if not written and self._pods.results == answers and self._copies.recorded.possible is possible:
                 return
         raise AssertionError(f"never idle: {self.api.writes[-20:]}")
 
@@ -207,7 +263,7 @@ class World:
     def delete_version(self, name: str, *, now: bool = False) -> None:
         obj = self.api.kind(VERSIONS)[(NAMESPACE, name)]
         if not obj["metadata"].get("finalizers"):
-            del self.api.kind(VERSIONS)[(NAMESPACE, name)]
+            self._left.append(self.api.kind(VERSIONS).pop((NAMESPACE, name)))
             return
         gone = {"deletionTimestamp": after(self.seconds).isoformat()}
         annotations = {DELETE_NOW: "true"} if now else {}
@@ -289,14 +345,21 @@ class World:
             self.api.put(ROUTES, {**route, "status": status})
 
     def _sample(self) -> Sample:
+        """Of two objects with the same version, the one that has traffic is seen."""
         now = after(self.seconds).timestamp()
         found = {
             Target(NAMESPACE, MODEL, str(obj["spec"].get("version"))): evidence(
                 self.verdicts.get(name, Verdict.PASS), now
             )
-            for (_, name), obj in self.api.kind(VERSIONS).items()
+            for (_, name), obj in sorted(self.api.kind(VERSIONS).items(), key=lambda item: has_traffic(item[1]))
         }
         return Sample(at=now, evidence={target: seen for target, seen in found.items() if seen is not None})
+
+    def _found(self) -> dict[Target, Findings]:
+        """What comparisons say of the versions that the operator sees to have traffic."""
+        seen = (watched(obj, read_status(obj)) for obj in self.copies[VERSIONS].all() if has_traffic(obj))
+        names = {obj["metadata"]["uid"]: obj["metadata"]["name"] for obj in self.copies[VERSIONS].all()}
+        return {one.target: findings(one, self.compared.get(names[one.uid], Answer.CLEAR)) for one in seen}
 
     # What there is to see
 
@@ -316,10 +379,12 @@ class World:
         return next(made, None)
 
     def weights(self) -> dict[str, int]:
-        """The live route by version."""
-        found: Mapping[str, int] = read_route(self.api.kind(ROUTES).get(KEY)).weights
+        """The live route by version, as it is written."""
+        route = self.api.kind(ROUTES).get(KEY)
+        refs = route["spec"]["rules"][-1]["backendRefs"] if route else ()
         owners = {name: obj["metadata"]["annotations"][OWNER_ANNOTATION] for (_, name), obj in self._made()}
-        return {owners.get(name, name): weight for name, weight in found.items()}
+        names = [(ref["name"].removesuffix("-predictor"), ref["weight"]) for ref in refs]
+        return {owners.get(name, name): weight for name, weight in names}
 
     def _made(self) -> Any:
         return self.api.kind(SERVICES).items()
@@ -368,3 +433,38 @@ def evidence(verdict: Verdict, now: float) -> Evidence | None:
     counts = ((now - 100, 0), (now - 10, 500), (now - 1, 1000), (now, 1500))
     scrapes = tuple(Scrape(at=at, total=total, bad=bad * total) for at, total in counts)
     return Evidence(errors=History(since=now - 120, pods=(PodHistory(pod="p", scrapes=scrapes),)), slower={})
+
+
+def findings(one: Watched, answer: Answer | None) -> Findings:
+    """What comparisons must have made of what was counted for all gates to say so."""
+    worse = answer is Answer.WORSE
+    says = Comparison(
+        answer=answer or Answer.UNKNOWN,
+        slightly_worse=False,
+        odds=8.0 if worse else 1.0,
+        low=2.0 if worse else 0.0,
+        high=math.inf,
+        excess=0.1 if worse else 0.0,
+        chance_worse=0.5,
+        requests=500,
+        bad=80 if worse else 10,
+        stable_requests=500,
+        stable_bad=10,
+    )
+    began_at = one.step_started_at or after(0)
+    return Findings(
+        one=one,
+        compared={gate.name: Compared(says, 100.0) for gate in one.comparing} if answer is not None else {},
+        recorded=Recorded(began_at=began_at, span=5.0, gates=[]),
+    )
+
+
+def on_canary() -> World:
+    """A world whose candidate v2 has 50 % of the requests."""
+    world = World()
+    world.apply_version("v1")
+    world.live_on(10)
+    world.apply_version("v2")
+    world.live_on(15)
+    assert world.weights() == {"v1": 50, "v2": 50}
+    return world
