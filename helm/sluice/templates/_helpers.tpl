@@ -1,6 +1,6 @@
 {{- define "sluice.labels" -}}
 app.kubernetes.io/name: sluice
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
@@ -9,12 +9,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- /* What finds the operator's pods, and no others. A Deployment's selector can never change. */}}
 {{- define "sluice.operatorSelector" -}}
 app.kubernetes.io/name: sluice
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
+{{- /* The runtime's name ends in a hash of what it says, so that another image is another runtime. */}}
 {{- define "sluice.runtime" -}}
-sluice-transformers-{{ .Chart.AppVersion }}
+sluice-transformers-{{ .Chart.AppVersion }}-{{ include "sluice.runtimeSpec" . | fromYaml | toJson | sha256sum | trunc 8 }}
 {{- end }}
 
 {{- /* Every pod of the chart is one that Pod Security's level "restricted" admits. */}}
@@ -36,7 +37,7 @@ capabilities: {drop: [ALL]}
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -57,7 +58,7 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.operator.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 

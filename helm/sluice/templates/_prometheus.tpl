@@ -12,16 +12,16 @@
 {{- if and $ca.configMap $ca.secret }}{{ fail (printf "%s.ca: set configMap or secret, not both" .called) }}{{ end }}
 {{- if and $token.secret $basic.secret }}{{ fail (printf "%s: set token.secret or basic.secret, not both" .called) }}{{ end }}
 {{- with $ca.configMap }}
-- configMap: {name: {{ . }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
+- configMap: {name: {{ . | quote }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
 {{- end }}
 {{- with $ca.secret }}
-- secret: {name: {{ . }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
+- secret: {name: {{ . | quote }}, items: [{key: {{ $ca.key | default "ca.crt" | quote }}, path: {{ $path }}ca.crt}]}
 {{- end }}
 {{- with $token.secret }}
-- secret: {name: {{ . }}, items: [{key: {{ $token.key | default "token" | quote }}, path: {{ $path }}token}]}
+- secret: {name: {{ . | quote }}, items: [{key: {{ $token.key | default "token" | quote }}, path: {{ $path }}token}]}
 {{- end }}
 {{- with $basic.secret }}
-- secret: {name: {{ . }}, items: [{key: username, path: {{ $path }}username}, {key: password, path: {{ $path }}password}]}
+- secret: {name: {{ . | quote }}, items: [{key: username, path: {{ $path }}username}, {key: password, path: {{ $path }}password}]}
 {{- end }}
 {{- end }}
 
@@ -49,6 +49,12 @@
 {{- with .headers }}
 - {name: SLUICE_PROMETHEUS_HEADERS, value: {{ toJson . | quote }}}
 {{- end }}
+{{- with .gateway }}
+- {name: SLUICE_PROMETHEUS_GATEWAY, value: {{ . | quote }}}
+{{- end }}
+{{- if .customQueries.enabled }}
+- {name: SLUICE_PROMETHEUS_CUSTOM_QUERIES, value: "true"}
+{{- end }}
 {{- if .namespaces }}
 - {name: SLUICE_PROMETHEUS_NAMESPACES, value: {{ include "sluice.prometheusNamespaces" $ | quote }}}
 {{- end }}
@@ -69,24 +75,24 @@
 {{- $_ := set $said "password_file" (printf "%s/password" $folder) }}
 {{- end }}
 {{- with $own.headers }}{{ $_ := set $said "headers" . }}{{ end }}
+{{- with $own.gateway }}{{ $_ := set $said "gateway" . }}{{ end }}
+{{- if ($own.customQueries | default dict).enabled }}{{ $_ := set $said "custom_queries" true }}{{ end }}
 {{- $_ := set $all $namespace $said }}
 {{- end }}
 {{- toJson $all }}
 {{- end }}
 
-{{- define "sluice.prometheusMounts" -}}
+{{- define "sluice.prometheusMount" -}}
 {{- if include "sluice.prometheusSources" . | trim }}
-volumeMounts:
-  - {name: prometheus, mountPath: {{ include "sluice.prometheusFolder" . }}, readOnly: true}
+- {name: prometheus, mountPath: {{ include "sluice.prometheusFolder" . }}, readOnly: true}
 {{- end }}
 {{- end }}
 
-{{- define "sluice.prometheusVolumes" -}}
+{{- define "sluice.prometheusVolume" -}}
 {{- with include "sluice.prometheusSources" . | trim }}
-volumes:
-  - name: prometheus
-    projected:
-      defaultMode: 0440
-      sources: {{- . | nindent 8 }}
+- name: prometheus
+  projected:
+    defaultMode: 0440
+    sources: {{- . | nindent 6 }}
 {{- end }}
 {{- end }}
