@@ -288,7 +288,7 @@ def test_an_act_is_known_by_the_mark_when_the_operator_died_before_it_wrote_the_
     plan = decide(snapshot(stable(), canary(), route=route(v1=100, v2=0, marks=(mark,)), acts=(one,)), after(106))
 
     assert came_of(plan, one)[0] is Outcome.APPLIED
-    assert plan.statuses["v2"].phase is Phase.ROLLED_BACK
+    assert plan.statuses["v2"].phase is Phase.ROLLING_BACK
 
 
 def test_nothing_is_taken_from_the_only_one_that_answers():

@@ -79,8 +79,21 @@ def test_a_mark_in_the_route_outlives_a_lost_status(phase):
     said = plan.statuses["v2"]
     assert plan.route.weight("v2-be") == 0
     assert plan.route.marks == (MARK,)
-    assert said.phase is Phase.ROLLED_BACK
+    assert said.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
     assert (said.decision.reason, said.decision.at) == ("errors: too many", after(150))
+
+
+@pytest.mark.parametrize("phase", [Phase.CANARY, Phase.PROBATION, Phase.DEPLOYING])
+def test_people_hear_that_a_rollback_began_however_fast_the_gateway_was(phase):
+    """The route is written before the status, and may be in force before anything of it is in the status."""
+    in_force = route(v1=100, v2=0, marks=(MARK,))
+    before = version("v2", created=10, now=status(phase, step=1, step_started_at=after(100)))
+
+    began = decide(snapshot(stable(), before, route=in_force), after(160)).statuses["v2"]
+    over = decide(snapshot(stable(), version("v2", created=10, now=began), route=in_force), after(160)).statuses["v2"]
+
+    assert transition(before.status, began).reason == "RollbackStarted"
+    assert transition(began, over).reason == "RolledBack"
 
 
 @pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK])

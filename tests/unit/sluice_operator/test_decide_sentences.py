@@ -389,7 +389,8 @@ def test_a_status_says_all_that_is_known():
 
 def test_a_pause_is_forgotten_with_the_end_of_the_rollout():
     said = decide(
-        snapshot(stable(), candidate(paused=LUNCH, gates=FAIL), route=route(v1=100, v2=0, marks=(MARK,))), after(106)
+        snapshot(stable(), candidate(Phase.ROLLING_BACK, paused=LUNCH), route=route(v1=100, v2=0, marks=(MARK,))),
+        after(106),
     ).statuses["v2"]
 
     assert (said.phase, said.paused) == (Phase.ROLLED_BACK, None)

@@ -130,7 +130,9 @@ def _taken_back(version: Version, route: Route) -> Move:
     action = decision.action if decision else "Rollback"
     end = Phase.REJECTED if action == "Reject" else Phase.ROLLED_BACK
     told = version.status.phase is end
-    gone = route.weight(version) == 0 and (route.in_force or not route.exists or told)
+    # Who waits for word that it began gets it, however fast the Gateway was; what came back without status is no news.
+    begun = version.status.phase in (Phase.ROLLING_BACK, end, None)
+    gone = begun and route.weight(version) == 0 and (route.in_force or not route.exists or told)
     return Move(
         phase=end if gone else Phase.ROLLING_BACK,
         message=f"{TAKEN_BACK.get(action, 'Rolled back')}: {reason}"[:1024],
