@@ -47,6 +47,17 @@ def test_a_version_that_was_taken_back_is_never_recommended_and_the_reason_is_to
     assert "80 of 500 requests bad" in answer.evidence
 
 
+def test_of_several_attempts_that_were_taken_back_the_last_says_why():
+    chain = Chain()
+    chain.first()
+    chain.taken_back("2.0.0", over="1.0.0", minute=60)
+    chain.moved("2.0.0", minute=90, phase="Canary", weight=10, step=0, attempt=2)
+    chain.moved("2.0.0", minute=100, phase="RollingBack", reason="Rejected: ann: too late", attempt=2)
+    chain.moved("2.0.0", minute=101, phase="Rejected", reason="Rejected", attempt=2)
+
+    assert found(chain).evidence == "2.0.0 was taken back: Rejected: ann: too late."
+
+
 def test_what_was_counted_of_one_that_was_deleted_is_no_evidence_about_another_of_its_version():
     chain = rolled_out((300, 5000), (200, 20_000))
     chain.add("Deleted", "2.0.0", {"from": {"phase": "Stable"}}, minute=100)

@@ -132,6 +132,18 @@ def test_records_about_no_model_say_nothing_to_readers():
     assert accounts(chain.records) == {}
 
 
+def test_the_digest_of_one_that_was_deleted_is_not_that_of_another_of_its_version():
+    chain = Chain()
+    chain.first("1.0.0")
+    chain.add("Deleted", "1.0.0", {"from": {"phase": "Stable"}}, minute=100)
+    chain.came_from("1.0.0", minute=110)
+    chain.moved("1.0.0", minute=111, phase="Canary", weight=10)
+
+    account = accounts(chain.records)[NAMESPACE, MODEL].versions["1.0.0"]
+
+    assert [account.digest_at(after(minute)) for minute in (50, 112)] == ["sha256:1.0.0", ""]
+
+
 def test_the_digest_of_a_moment_is_the_one_that_was_known_then_also_where_a_later_attempt_found_out_none():
     chain = Chain()
     chain.first()

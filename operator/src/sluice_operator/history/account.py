@@ -60,9 +60,10 @@ class Account:
 
     @property
     def taken_back(self) -> Change | None:
-        """The transition by which its rollout ended, where it was not promoted afterwards."""
+        """The transition by which its last attempt that failed began to end, where it was not promoted afterwards."""
         since = self.proven.seq if self.proven is not None else self.since
-        return next((one for one in self.changes if one.after in _ENDED and one.seq > since), None)
+        ended = [one for one in self.changes if one.after in _ENDED and one.seq > since]
+        return next((one for one in ended if one.attempt == ended[-1].attempt), None)
 
     @property
     def found_out(self) -> Resolved | None:
@@ -73,15 +74,21 @@ class Account:
     @property
     def digest(self) -> str:
         """The digest that it was last shown to have, or was to have; empty where nobody knows."""
-        return self._digest(one for one in self.resolved if one.seq > self.since)
+        return self._digest(one for one in self.resolved if one.seq > self.since) or self._declared
 
     def digest_at(self, at: datetime) -> str:
-        """The same as it was known at a moment, also of an object that was deleted since."""
-        return self._digest(one for one in self.resolved if one.at <= at)
+        """The same as it was known at a moment, of the object that was there then."""
+        since = max((one.seq for one in self.changes if one.after == GONE and one.at <= at), default=0)
+        known = self._digest(one for one in self.resolved if one.seq > since and one.at <= at)
+        return known or (self._declared if self.origin is not None and self.origin.at <= at else "")
+
+    @property
+    def _declared(self) -> str:
+        return self.origin.fields.get("digest", "") if self.origin is not None else ""
 
     def _digest(self, resolved: Iterable[Resolved]) -> str:
         found = [one.digest for one in resolved if one.digest]
-        return found[-1] if found else self.origin.fields.get("digest", "") if self.origin is not None else ""
+        return found[-1] if found else ""
 
     def last_judgements(self) -> Mapping[str, Judgement]:
         """What each gate said last in the last attempt, of those that had counted something."""
