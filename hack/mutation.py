@@ -25,7 +25,10 @@ SEED = 5
 _TESTS = "tests/unit/sluice_operator"
 _WITHOUT = ("rules", "kills", "crd", "lease", "layout", "programs")
 """Parts of the names of tests that try at random, or are about something else."""
-_ELSEWHERE = re.compile(r"^(import asyncio|import aiohttp|from aiohttp|from hack\b|from kubernetes\b)", re.MULTILINE)
+_ELSEWHERE = re.compile(
+    r"^(import asyncio|import aiohttp|from aiohttp|from hack\b|from kubernetes\b)|\.parents\[3\]", re.MULTILINE
+)
+"""What only tests have that are about another part of the code, or read other files than it."""
 _FOUND = ("killed", "timeout", "segfault", "suspicious")
 _LINE = re.compile(r"^\s+(\S+): (.+)$")
 _SETTINGS = """\
