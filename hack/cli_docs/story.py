@@ -55,6 +55,23 @@ spec:
       gates:
         - {name: slow, metric: latency, limit: {above: 0.05}}
 """
+_PLANNED = """\
+apiVersion: sluice.dev/v1alpha1
+kind: ModelVersion
+metadata: {name: sms-2-0-0}
+spec:
+  model: sms
+  version: "2.0.0"
+  source: {storageUri: "pvc://models/sms/2.0.0"}
+  rollout:
+    steps:
+      - {weight: 5, hold: 5m}
+      - {weight: 25, hold: 10m}
+    probation: {duration: 30m}
+    analysis:
+      gates:
+        - {name: errors, metric: error-rate, compare: {}}
+"""
 
 
 class Story:
@@ -93,7 +110,8 @@ class Story:
         stable = self._found(cluster).stable
         if stable is None:
             raise RuntimeError(f"no version of {self._model} serves in namespace {self._namespace}")
-        self._lint()
+        self._run_on("lint", _WRONG)
+        self._run_on("plan", _PLANNED, "--requests-per-second", "20", "--bad", "0.01")
         self._run("version", "version")
         self._run("check", "check")
         name = str(self._candidate["metadata"]["name"])
@@ -129,6 +147,10 @@ class Story:
         self._run("abort", "abort", candidate, "--reason", "wrong training data", "--yes")
         self._run("rolled-back", "status", candidate, "--for", "rolled-back")
         self._run("refused", "promote", candidate, "--reason", "too late", "--yes")
+        self._run("retry", "retry", candidate, "--reason", "the training data was right after all", "--yes")
+        self._until(at("Canary", 0), f"{candidate} has its first traffic again")
+        self._run("reject", "reject", candidate, "--reason", "it is too late for this release", "--yes")
+        self._until(at("Rejected", 0), f"{candidate} is rejected")
 
     def _back_and_forth(self, cluster: Cluster, stable: str) -> None:
         self._run("rollback", "rollback", self._model, "--reason", "customers complain", "--yes")
@@ -160,11 +182,13 @@ class Story:
             self._run_quietly("promote", candidate.name, "--reason", "seen enough", "--yes")
         return candidate is None
 
-    def _lint(self) -> None:
+    def _run_on(self, place: str, text: str, *words: str) -> None:
+        """Run the command that has the place's name on a file with that text."""
         with tempfile.TemporaryDirectory() as directory:
-            Path(directory, "version.yaml").write_text(_WRONG)
-            done = self._call(("lint", "-f", "version.yaml"), cwd=directory)
-            self.ran["lint"] = Ran("kubectl sluice lint -f version.yaml", done.stdout, done.returncode)
+            Path(directory, "version.yaml").write_text(text)
+            asked = (place, "-f", "version.yaml", *words)
+            done = self._call(asked, cwd=directory)
+            self.ran[place] = Ran(f"kubectl sluice {' '.join(asked)}", done.stdout, done.returncode)
 
     def _run(self, place: str, *words: str) -> None:
         done = self._run_quietly(*words)
