@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,12 @@ settings.load_profile("untimed")
 def no_terminal() -> None:
     """What a command prints does not depend on the terminal of whoever tests."""
     os.environ.pop("COLUMNS", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and so would every program under test."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
