@@ -68,6 +68,16 @@ async def test_raw_samples_are_read_with_the_times_they_were_scraped_at():
     assert series.samples[1][1] != series.samples[1][1], "NaN is passed on as it is; counting leaves it out"
 
 
+async def test_counters_that_say_the_same_are_each_there():
+    same, other = [[1.5, "0"], [6.5, "0"]], [[1.5, "0"], [6.5, "3"]]
+    told = [{"metric": {"code": code}, "values": values} for code, values in (("200", other), ("4", same), ("5", same))]
+
+    async with prometheus(always(matrix(*told))) as client:
+        series = await client.matrix("up[1m]", at=0)
+
+    assert [(one.labels["code"], one.samples[1][1]) for one in series] == [("200", 3.0), ("4", 0.0), ("5", 0.0)]
+
+
 async def test_no_series_is_an_answer_too():
     async with prometheus(always(matrix())) as client:
         assert await client.matrix("up[1m]", at=0) == []
