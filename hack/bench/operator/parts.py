@@ -34,6 +34,7 @@ _QUICK = {
 }
 _USUAL = {"steps": [{"weight": 5, "hold": "2m"}, {"weight": 25, "hold": "5m"}, {"weight": 50, "hold": "5m"}]}
 _UNPACED = {"SLUICE_WRITES_PER_SECOND": "1000"}
+_SILENCE_SECONDS = 40.0
 _TIMED = "controller_runtime_reconcile_time_seconds_bucket"
 
 Announce = Callable[[str], None]
@@ -155,6 +156,7 @@ async def idle(stage: Stage) -> Load:
         stand.operator.kill()
         stand.operator.start()
         await _until_quiet(stand)
+        await _until_silent(stand)
         return await _measured(stand, stage.sizes.window_s)
 
 
@@ -247,6 +249,21 @@ async def _until_quiet(stand: Stand) -> None:
         if stand.operator.is_ready() and stand.operator.cpu_seconds() - before < 0.5:
             return
     raise BenchError("the operator does not come to rest with nothing to do")
+
+
+async def _until_silent(stand: Stand) -> None:
+    """Wait until what a restart leaves to be done is done: the checkpoint of the record follows within half a minute.
+
+    Raises:
+        BenchError: It goes on calling.
+    """
+    ends = time.time() + 300
+    while time.time() < ends:
+        await asyncio.sleep(_SILENCE_SECONDS)
+        calls = audit.calls(stand.plane.audit_log, since=time.time() - _SILENCE_SECONDS)
+        if not audit.restless(calls):
+            return
+    raise BenchError("the operator goes on calling the API server with nothing to do")
 
 
 def histogram_quantile(share: float, before: dict[str, float], after: dict[str, float]) -> float:
