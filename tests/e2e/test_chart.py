@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES
+from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster
 from tests.e2e.clients import clients, failed
 from tests.e2e.model import Model
 from tests.e2e.release import NAMESPACE, Release, helm, run
@@ -45,6 +45,25 @@ def test_the_release_has_what_it_needs() -> None:
 def test_the_namespace_may_enforce_the_strictest_pod_security() -> None:
     level = "pod-security.kubernetes.io/enforce=restricted"
     run("kubectl", "label", "--dry-run=server", "--overwrite", "--warnings-as-errors", "namespace", NAMESPACE, level)
+
+
+@pytest.mark.usefixtures("installed")
+async def test_a_rollback_goes_back_across_another_runtime(cluster: Cluster) -> None:
+    """Helm keeps the runtime that an upgrade replaces, and could not put it back if the release did not know it."""
+    release = Release(cluster)
+    try:
+        await release.upgrade(values=['image.pullPolicy="Never"'])
+        replaced = _runtimes()
+        await release.undo()
+        assert _runtimes() < replaced
+    finally:
+        await release.install()
+
+
+def _runtimes() -> set[str]:
+    """The runtimes that the release knows."""
+    manifest = yaml.safe_load_all(helm("get", "manifest", "sluice"))
+    return {one["metadata"]["name"] for one in manifest if one and one["kind"] == "ClusterServingRuntime"}
 
 
 async def test_uninstalling_leaves_models_serving_and_nothing_waiting(model: Model) -> None:
