@@ -33,6 +33,20 @@ class Phase(StrEnum):
     DELETION_WAITING = "DeletionWaiting"
 
 
+UNDER_WAY = frozenset(
+    {
+        Phase.DEPLOYING,
+        Phase.PREFLIGHT,
+        Phase.CANARY,
+        Phase.PAUSED,
+        Phase.AWAITING_APPROVAL,
+        Phase.PROBATION,
+        Phase.ROLLING_BACK,
+    }
+)
+"""Phases of a version that is being rolled out."""
+
+
 class Verdict(StrEnum):
     """A gate's answer."""
 

@@ -154,7 +154,6 @@ class PrometheusClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _PassingError(f"{type(error).__name__}: {error}") from error
         answer = _read_answer(raw)
-        del raw
         if response.status == 429 or response.status >= 500:
             wait = response.headers.get("Retry-After", "")
             seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0

@@ -7,7 +7,7 @@ the old one, and is not written.
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..api.status import Condition, ModelVersionStatus, Phase
+from ..api.status import UNDER_WAY, Condition, ModelVersionStatus, Phase
 from .capacity import capacity
 from .move import Move
 from .plan import RouteTable
@@ -24,18 +24,7 @@ _READY = frozenset({Phase.STABLE, Phase.SUPERSEDED, Phase.DELETION_WAITING})
 _NEEDS_NO_PODS = frozenset({Phase.SUPERSEDED, Phase.SKIPPED})
 """Nothing is wrong with them and nothing is waited for: who waits for everything in Git must not wait for them."""
 _STALLED = frozenset({Phase.ROLLED_BACK, Phase.FAILED, Phase.REJECTED})
-_RECONCILING = frozenset(
-    {
-        Phase.QUEUED,
-        Phase.DEPLOYING,
-        Phase.PREFLIGHT,
-        Phase.CANARY,
-        Phase.PAUSED,
-        Phase.AWAITING_APPROVAL,
-        Phase.PROBATION,
-        Phase.ROLLING_BACK,
-    }
-)
+_RECONCILING = UNDER_WAY | {Phase.QUEUED}
 
 
 def build_status(

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from ...api.gates import Gate
 from ...api.labels import MODEL_LABEL, VERSION_LABEL
-from ...api.status import GateStatus, ModelVersionStatus, Phase, Verdict
+from ...api.status import UNDER_WAY, GateStatus, ModelVersionStatus, Phase, Verdict
 from ...kube.resource import Object
 from ..output import length
 from .figures import comparison, reading
-from .versions import UNDER_WAY, Model, Version
+from .versions import Model, Version
 
 _OLD = 2
 """How many versions that are over are shown beside those that matter, unless more is asked for."""

@@ -12,23 +12,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ...api.modelversion import ModelVersionSpec
-from ...api.status import ModelVersionStatus, Phase
+from ...api.status import UNDER_WAY, ModelVersionStatus, Phase
 from ...kube.resource import Object
 from ..errors import QuestionError
 from ..hints import meant
-
-UNDER_WAY = frozenset(
-    {
-        Phase.DEPLOYING,
-        Phase.PREFLIGHT,
-        Phase.CANARY,
-        Phase.PAUSED,
-        Phase.AWAITING_APPROVAL,
-        Phase.PROBATION,
-        Phase.ROLLING_BACK,
-    }
-)
-"""Phases of a version that is being rolled out."""
 
 _Read = TypeVar("_Read", bound=BaseModel)
 
