@@ -1,7 +1,6 @@
 """Entry point: `python -m sluice_operator`."""
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -20,10 +19,6 @@ from .kube.gateway import DEEPEST_JSON
 from .kube.lease import LeaseLostError
 
 log = logging.getLogger(__name__)
-
-_M_MMAP_THRESHOLD = -3
-"""The name of a setting of glibc's mallopt."""
-_LARGE_BYTES = 1 << 20
 
 
 async def _run(settings: Settings) -> None:
@@ -50,7 +45,6 @@ def main() -> None:
         wrong = ", ".join(f"SLUICE_{str(e['loc'][0]).upper()} ({e['msg']})" for e in error.errors())
         sys.exit(f"sluice-operator: settings are missing or wrong: {wrong}")
     sys.setrecursionlimit(DEEPEST_JSON)
-    _give_large_blocks_back()
     gc.set_threshold(50_000, 20, 50)  # lists of thousands of objects come in pages, and none of it is garbage
     try:
         asyncio.run(_run(settings))
@@ -61,16 +55,6 @@ def main() -> None:
         if others is not None:
             log.error("a part of the operator ended", exc_info=others)
         sys.exit(1)
-
-
-def _give_large_blocks_back() -> None:
-    """Have the memory of an answer of many megabytes given back when it is read.
-
-    By itself glibc keeps them, from the second one on, for others as large. Other C libraries have no such setting.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 if __name__ == "__main__":
