@@ -100,7 +100,7 @@ bench-predictor: models ## Measure the predictor beside four other servers, abou
 	@$(RUN) python -m hack.bench.predictor --write-docs
 
 .PHONY: bench-operator
-bench-operator: $(UV) ## Measure the operator against a real API server: rollbacks, 1,000 rollouts, 10,000 idle versions; about 25 minutes.
+bench-operator: $(UV) ## Measure the operator against a real API server: rollbacks, 1,000 rollouts, 10,000 idle versions; about 35 minutes.
 	@$(RUN) python -m hack.bench.operator
 	@$(RUN) python -m hack.bench.operator --write-docs
 
