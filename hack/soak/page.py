@@ -30,7 +30,7 @@ _MEANING = {
 
 def parts(summary: Mapping[str, Any]) -> list[str]:
     """The paragraphs between the page's marks."""
-    return [_machine(summary["environment"]), _table(summary["figures"])]
+    return counted(summary, _MEANING)
 
 
 def write() -> None:
@@ -43,17 +43,16 @@ def write() -> None:
     PAGE.write_text(page.filled(PAGE.read_text(), parts(json.loads(SUMMARY.read_text()))))
 
 
-def _machine(environment: Mapping[str, Any]) -> str:
-    return (
+def counted(summary: Mapping[str, Any], meaning: Mapping[str, str]) -> list[str]:
+    """What any soak's page begins with: the machine, and the figures with what each means."""
+    environment = summary["environment"]
+    machine = (
         f"{environment['cores']} cores, {environment['memory_gb']:.0f} GB, {environment['system']}, "
         f"Kubernetes {environment['kubernetes']}."
     )
-
-
-def _table(figures: Mapping[str, float | None]) -> str:
     lines = ["| figure | value | what it is |", "|---|---:|---|"]
-    lines += [f"| `{name}` | {_shown(value)} | {_MEANING[name]} |" for name, value in figures.items()]
-    return "\n".join(lines)
+    lines += [f"| `{name}` | {_shown(value)} | {meaning[name]} |" for name, value in summary["figures"].items()]
+    return [machine, "\n".join(lines)]
 
 
 def _shown(value: float | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.bench import page
+from hack.bench.figures import table
 from hack.bench.ledger.figures import shown
 
 PAGE = Path("docs/benchmarks/ledger.md")
@@ -22,16 +23,10 @@ def parts(summary: Mapping[str, Any]) -> list[str]:
     return [
         page.machine(summary["environment"]),
         f"![Entries recorded in a second, and how long entries wait]({PAGE.with_suffix('.svg').name})",
-        _figures(summary["figures"]),
+        table(summary["figures"], shown),
         _rates(summary),
         *(f"Not measured: {failure}." for failure in summary["failures"]),
     ]
-
-
-def _figures(figures: Mapping[str, float | None]) -> str:
-    lines = ["| figure | value | must be | is it |", "|---|---:|---|---|"]
-    lines += [f"| `{name}` | {' | '.join(shown(name, value))} |" for name, value in figures.items()]
-    return "\n".join(lines)
 
 
 def _rates(summary: Mapping[str, Any]) -> str:

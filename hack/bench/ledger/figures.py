@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import quantiles
 
+from hack.bench.figures import Bound, Figures, judged, p99, rounded
 from hack.bench.ledger.appends import GROUPS, ONE, Manner, Rate
 from hack.bench.ledger.lag import Lags
-from hack.bench.predictor.report import Bound
-
-Figures = dict[str, float | None]
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 BOUNDS: Mapping[str, Bound] = {"cli_help_s": Bound(most=0.3), "cli_get_s": Bound(most=1)}
@@ -43,21 +40,16 @@ def figures(found: Found) -> Figures:
     out["lag_1000_p99_s"] = p99((*waits.burst, *waits.steady)) if waits else None
     out["lag_steady_p99_s"] = p99(waits.steady) if waits else None
     out["cli_help_s"], out["cli_get_s"] = found.help_s, found.get_s
-    return {name: value if value is None else round(value, 4) for name, value in out.items()}
-
-
-def p99(values: Sequence[float]) -> float | None:
-    """The 99th percentile; None of fewer than two."""
-    return quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else None
+    return rounded(out)
 
 
 def shown(name: str, value: float | None) -> tuple[str, str, str]:
     """A figure as people read it: its value, what it must be, and whether it is."""
-    bound = BOUNDS.get(name)
-    text = "not measured" if value is None else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
-    if bound is None or value is None:
-        return text, str(bound or ""), ""
-    return text, str(bound), "yes" if bound.holds(value) else "NO"
+    return judged(value, BOUNDS.get(name), written=_written)
+
+
+def _written(value: float) -> str:
+    return f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _rate(found: Found, database: str, manner: Manner) -> Rate | None:

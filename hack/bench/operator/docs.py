@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.bench import page
+from hack.bench.figures import table
 from hack.bench.operator.figures import shown
 
 PAGE = Path("docs/benchmarks/operator.md")
@@ -22,12 +23,6 @@ def parts(summary: Mapping[str, Any]) -> list[str]:
     return [
         page.machine(summary["environment"]),
         f"![Time from a bad answer to weight 0, and what the operator takes]({PAGE.with_suffix('.svg').name})",
-        _figures(summary["figures"]),
+        table(summary["figures"], shown),
         *(f"Not measured: {failure}." for failure in summary["failures"]),
     ]
-
-
-def _figures(figures: Mapping[str, float | None]) -> str:
-    lines = ["| figure | value | must be | is it |", "|---|---:|---|---|"]
-    lines += [f"| `{name}` | {' | '.join(shown(name, value))} |" for name, value in figures.items()]
-    return "\n".join(lines)

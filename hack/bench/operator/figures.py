@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median, quantiles
+from statistics import median
 
+from hack.bench.figures import Bound, Figures, judged, p99, rounded
 from hack.bench.operator.parts import Load, Rollback
-from hack.bench.predictor.report import Bound
-
-Figures = dict[str, float | None]
 
 BOUNDS: Mapping[str, Bound] = {
     "sample_to_zero_p99_s": Bound(most=0.25),
@@ -60,18 +58,9 @@ def figures(found: Found) -> Figures:
         "failover_s": found.failover_s,
         "reconcile_100_p99_s": found.reconcile_p99_s,
     }
-    return {name: value if value is None else round(value, 4) for name, value in out.items()}
-
-
-def p99(values: Sequence[float]) -> float | None:
-    """The 99th percentile; None of fewer than two."""
-    return quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else None
+    return rounded(out)
 
 
 def shown(name: str, value: float | None) -> tuple[str, str, str]:
     """A figure as people read it: its value, what it must be, and whether it is."""
-    bound = BOUNDS.get(name)
-    text = "not measured" if value is None else f"{value:g}"
-    if bound is None or value is None:
-        return text, str(bound or ""), ""
-    return text, str(bound), "yes" if bound.holds(value) else "NO"
+    return judged(value, BOUNDS.get(name))

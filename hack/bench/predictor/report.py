@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hack.bench.figures import Bound
 from hack.bench.predictor.catalogue import ALL
 from hack.bench.predictor.cells import FOREIGN_LIMIT
 from hack.bench.predictor.figures import KSERVE, OURS, Figures, Found, figures
@@ -16,23 +16,6 @@ from hack.bench.predictor.results import Row
 
 TITLES = {kind.key: kind.title for kind in ALL}
 COLUMNS = ("req/s", "vs KServe", "p50 ms", "p99 ms", "CPU ms", "MB", "errors", "refused")
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What a figure must be."""
-
-    least: float | None = None
-    most: float | None = None
-
-    def holds(self, value: float | None) -> bool:
-        """Whether a figure is known and inside."""
-        if value is None:
-            return False
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-
-    def __str__(self) -> str:
-        return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
 
 
 BOUNDS: Mapping[str, Bound] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.bench import page
+from hack.bench.figures import judged
 from hack.bench.verdicts import shown
 from hack.bench.verdicts.figures import BOUNDS
 
@@ -47,13 +48,7 @@ def parts(summary: Mapping[str, Any]) -> list[str]:
 
 def figure_lines(figures: Mapping[str, float | None]) -> list[list[str]]:
     """Each figure, what it must be, and whether it is."""
-    lines = []
-    for name, value in figures.items():
-        bound = BOUNDS.get(name)
-        text = "not measured" if value is None else f"{value:g}"
-        is_it = "" if bound is None or value is None else "yes" if bound.holds(value) else "NO"
-        lines.append([f"`{name}`", text, str(bound or ""), is_it])
-    return lines
+    return [[f"`{name}`", *judged(value, BOUNDS.get(name))] for name, value in figures.items()]
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

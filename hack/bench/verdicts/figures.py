@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hack.bench.predictor.report import Bound
+from hack.bench.figures import Bound, Figures, rounded
 from hack.bench.verdicts.planning import Told
 from hack.bench.verdicts.rates import CONSTANT, PRODUCT, Late, Rate
 from hack.bench.verdicts.traffic import BASE
-
-Figures = dict[str, float | None]
 
 BOUNDS: Mapping[str, Bound] = {
     "false_rollback_worst_excess_se": Bound(most=3),
@@ -43,7 +41,7 @@ def figures(found: Found) -> Figures:
         "engine_core_share_1000": found.core_share,
         "plan_error_worst_ratio": max((one.ratio for one in found.told), default=None),
     }
-    return {name: value if value is None else round(value, 4) for name, value in out.items()}
+    return rounded(out)
 
 
 def good(found: Found, method: str = PRODUCT) -> list[Rate]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hack.bench import page
+from hack.soak.page import counted
 
 PAGE = Path("docs/verdicts-soak.md")
 SUMMARY = Path("build/bench/soak-verdicts.json")
@@ -40,18 +41,11 @@ _MEANING = {
 
 def parts(summary: Mapping[str, Any]) -> list[str]:
     """The paragraphs between the page's marks."""
-    environment = summary["environment"]
-    machine = (
-        f"{environment['cores']} cores, {environment['memory_gb']:.0f} GB, {environment['system']}, "
-        f"Kubernetes {environment['kubernetes']}."
-    )
-    lines = ["| figure | value | what it is |", "|---|---:|---|"]
-    lines += [f"| `{name}` | {_shown(value)} | {_MEANING[name]} |" for name, value in summary["figures"].items()]
     harm = [row for row in summary["rows"] if row["kind"] == "harm" and row["reason"]]
     quiet = [row for row in summary["rows"] if row["kind"] == "quiet"]
     said = [f"What a version with harm was taken back for:\n\n> {row['reason']}" for row in harm[:1]]
     said += [f"What the quiet one said when it was last looked at:\n\n> {row['said']}" for row in quiet]
-    return [machine, "\n".join(lines), *said]
+    return [*counted(summary, _MEANING), *said]
 
 
 def write() -> None:
@@ -62,7 +56,3 @@ def write() -> None:
         ValueError: The page has no marks.
     """
     PAGE.write_text(page.filled(PAGE.read_text(), parts(json.loads(SUMMARY.read_text()))))
-
-
-def _shown(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:,}"

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from hack.bench.errors import BenchError
+from hack.bench.figures import p99
 from hack.bench.operator import audit
 from hack.bench.operator.docs import parts
-from hack.bench.operator.figures import BOUNDS, Found, figures, p99, shown
+from hack.bench.operator.figures import BOUNDS, Found, figures, shown
 from hack.bench.operator.parts import Load, Rollback, histogram_quantile
 from hack.bench.operator.plot import draw
 

@@ -6,8 +6,9 @@ import io
 import pytest
 from rich.console import Console
 
+from hack.bench.figures import Bound
 from hack.bench.predictor.figures import Found
-from hack.bench.predictor.report import BOUNDS, COLUMNS, Bound, cells_of, disturbance, show
+from hack.bench.predictor.report import BOUNDS, COLUMNS, cells_of, disturbance, show
 
 
 def shown(found):
