@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from hack.demo.breach import weight_of
 from hack.demo.record import Chapter, Mark, Recording
 from hack.demo.report import p95
+from hack.picture import drawn
 
 COLOURS = {"1.0.0": "#4c78a8", "1.1.0": "#e45756", "1.2.0": "#eeb13c", "1.3.0": "#54a24b"}
 OTHER_COLOUR = "#8a8a8a"
@@ -26,10 +25,7 @@ TURNS = {"Stable": "promoted", "RolledBack": "rolled back"}
 def draw(recording: Recording, chapters: Sequence[Chapter], path: Path) -> None:
     """Write the picture as SVG: text as text, and the same bytes for the same recording."""
     versions = [chapter.version for chapter in chapters]
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        figure = Figure(figsize=(9, 6), layout="constrained", facecolor="white")
+    with drawn(path, "A rollout by Sluice", size=(9, 6)) as figure:
         weights, errors, latency = figure.subplots(3, 1, sharex=True, height_ratios=[3, 1.2, 1.6])
         _weights(weights, recording, versions)
         _errors(errors, recording, versions)
@@ -40,8 +36,6 @@ def draw(recording: Recording, chapters: Sequence[Chapter], path: Path) -> None:
         _turns(recording, (weights, errors, latency))
         weights.set_xlim(0, recording.ended - recording.started)
         latency.set_xlabel("seconds")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "A rollout by Sluice"})
 
 
 def steps(recording: Recording, version: str) -> tuple[list[float], list[float]]:

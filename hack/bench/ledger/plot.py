@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.ledger.appends import Rate
 from hack.bench.ledger.figures import Found
+from hack.picture import drawn
 
 OURS, PLAIN = "#e45756", "#b8b8b8"
 
 
 def draw(found: Found, path: Path) -> None:
     """Write the picture as SVG: text as text, and the same bytes for the same results."""
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        picture = Figure(figsize=(10, 3.6), layout=ConstrainedLayoutEngine(w_pad=0.12), facecolor="white")
+    with drawn(path, "The ledger measured", size=(10, 3.6), layout=ConstrainedLayoutEngine(w_pad=0.12)) as picture:
         appends, waits = picture.subplots(1, 2)
         _bars(appends, found.rates)
         _title(appends, "Entries recorded", "per second", "")
@@ -31,8 +27,6 @@ def draw(found: Found, path: Path) -> None:
         _title(waits, "Entry in the outbox → entry in the ledger", "share of entries, %", "seconds")
         if found.lags:
             waits.legend(loc="lower right", frameon=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "The ledger measured"})
 
 
 def _bars(axes: Axes, rates: Sequence[Rate]) -> None:

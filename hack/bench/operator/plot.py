@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.operator.figures import BOUNDS, Figures, Found
+from hack.picture import drawn
 
 OURS, LIMIT = "#e45756", "#888888"
 _PANELS = (
@@ -23,10 +22,7 @@ _PANELS = (
 
 def draw(found: Found, figures: Figures, path: Path) -> None:
     """Write the picture as SVG: text as text, and the same bytes for the same results."""
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        picture = Figure(figsize=(10, 6), layout=ConstrainedLayoutEngine(h_pad=0.12), facecolor="white")
+    with drawn(path, "The operator measured", size=(10, 6), layout=ConstrainedLayoutEngine(h_pad=0.12)) as picture:
         grid = picture.add_gridspec(2, 4)
         sample, change = picture.add_subplot(grid[0, :2]), picture.add_subplot(grid[0, 2:])
         few = [one.sample_to_zero_s for one in found.few]
@@ -39,8 +35,6 @@ def draw(found: Found, figures: Figures, path: Path) -> None:
             axes = picture.add_subplot(grid[1, column])
             _bar(axes, figures[name], BOUNDS[name].most)
             _title(axes, title, unit)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "The operator measured"})
 
 
 def _shares(axes: Axes, runs: dict[str, Sequence[float]]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.predictor.figures import BERT_CLIENTS, HALF_LOAD, MODEL_CLIENTS, Found, closed
 from hack.bench.predictor.report import TITLES
 from hack.bench.predictor.results import Row
+from hack.picture import drawn
 
 COLOURS = {
     "kserve": "#4c78a8",
@@ -27,10 +26,7 @@ WIDTH = 0.8
 
 def draw(found: Found, path: Path) -> None:
     """Write the picture as SVG: text as text, and the same bytes for the same results."""
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        figure = Figure(figsize=(10, 6.4), layout=ConstrainedLayoutEngine(h_pad=0.12), facecolor="white")
+    with drawn(path, "Predictors compared", size=(10, 6.4), layout=ConstrainedLayoutEngine(h_pad=0.12)) as figure:
         grid = figure.add_gridspec(2, 4)
         throughput, bert = figure.add_subplot(grid[0, :3]), figure.add_subplot(grid[0, 3])
         _groups(throughput, found.rows, {closed("minilm", clients): f"{clients} at once" for clients in MODEL_CLIENTS})
@@ -43,8 +39,6 @@ def draw(found: Found, path: Path) -> None:
             _title(axes, title, unit)
         handles, labels = throughput.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(ORDER), frameon=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "Predictors compared"})
 
 
 def _costs(found: Found) -> tuple[tuple[str, str, str, Mapping[str, float]], ...]:

@@ -6,15 +6,14 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.verdicts.figures import Found
 from hack.bench.verdicts.product import ALPHA
 from hack.bench.verdicts.rates import CONSTANT, PRODUCT, Rate
 from hack.bench.verdicts.traffic import BASE
+from hack.picture import drawn
 
 COLOURS = (
     "#e45756",
@@ -32,10 +31,7 @@ COLOURS = (
 def draw(found: Found, path: Path) -> None:
     """Write the picture as SVG: text as text, and the same bytes for the same results."""
     colours = dict(zip(_names(found.rates, "method"), COLOURS, strict=False))
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        figure = Figure(figsize=(10, 6.8), layout=ConstrainedLayoutEngine(h_pad=0.12), facecolor="white")
+    with drawn(path, "Verdicts compared", size=(10, 6.8), layout=ConstrainedLayoutEngine(h_pad=0.12)) as figure:
         grid = figure.add_gridspec(2, 2)
         good, bad, worlds = (figure.add_subplot(place) for place in (grid[0, 0], grid[0, 1], grid[1, :]))
         steady = [rate for rate in found.rates if rate.scenario == CONSTANT]
@@ -49,8 +45,6 @@ def draw(found: Found, path: Path) -> None:
             axes.axhline(100 * ALPHA, color="black", linewidth=0.8, linestyle="--")
         handles, labels = good.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "Verdicts compared"})
 
 
 def _lines(axes: Axes, rates: Sequence[Rate], colours: dict[str, str]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hack.bench.verdicts.product import ALPHA, TOLERANCE, WORSE_BY
 from hack.bench.verdicts.traffic import BASE
+from hack.picture import drawn
 from sluice_operator.analysis.eprocess import Comparisons, Evidence
 from sluice_operator.analysis.odds import FloatArray, Tick
 from sluice_operator.analysis.readings import log_evidence_clear, log_evidence_worse
@@ -55,18 +53,13 @@ def course(times: float) -> Course:
 
 def draw(path: Path) -> None:
     """Write the picture as SVG: text as text, and always the same bytes."""
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-    ):
-        figure = Figure(figsize=(10, 3.8), layout=ConstrainedLayoutEngine(), facecolor="white")
+    with drawn(path, "Evidence over time", size=(10, 3.8)) as figure:
         good, bad = figure.subplots(1, 2, sharey=True)
         _panel(good, course(1.0), "As good as stable: 1 % of its requests fail")
         _panel(bad, course(2.0), "Twice as bad: 2 % of its requests fail")
         good.set_ylabel("worth of each bet")
         handles, labels = good.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": "Evidence over time"})
 
 
 def _panel(axes: Axes, seen: Course, title: str) -> None:
