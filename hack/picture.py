@@ -10,8 +10,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-_STYLE = {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
-
 
 @contextmanager
 def drawn(
@@ -25,7 +23,9 @@ def drawn(
         size: Width and height in inches.
         layout: With other distances than the usual ones.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif", "font.size": 9}
+    ):
         figure = Figure(figsize=size, layout=layout or ConstrainedLayoutEngine(), facecolor="white")
         yield figure
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from hack.bench.operator.figures import BOUNDS, Figures, Found
+from hack.bench.figures import Figures
+from hack.bench.operator.figures import BOUNDS, Found
 from hack.picture import drawn
 
 OURS, LIMIT = "#e45756", "#888888"

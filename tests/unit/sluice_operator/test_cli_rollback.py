@@ -28,9 +28,7 @@ def record():
     chain = Chain()
     chain.first()
     chain.promoted("2.0.0", over="1.0.0", minute=60)
-    chain.acted("1.0.0", "Rollback", minute=100, reason="wrong answers in Spanish")
-    chain.moved("1.0.0", minute=101, phase="Stable", weight=100, promoted=True)
-    chain.moved("2.0.0", minute=101, phase="Superseded", weight=0)
+    chain.left("2.0.0", back_to="1.0.0", minute=100, reason="wrong answers in Spanish")
     chain.promoted("3.0.0", over="1.0.0", minute=120)
     return ranked(accounts(chain.records)[NAMESPACE, "sms"], now=after(1000))
 

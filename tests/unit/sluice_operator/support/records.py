@@ -147,6 +147,12 @@ class Chain:
         self.moved(version, minute=minute + 10, phase="Stable", weight=100, promoted=True, reason="all gates pass")
         self.moved(over, minute=minute + 10, phase="Superseded", weight=0)
 
+    def left(self, version: str, *, back_to: str, minute: float, reason: str) -> None:
+        """A person has the model return from a proven version to the one before."""
+        self.acted(back_to, "Rollback", minute=minute, reason=reason)
+        self.moved(back_to, minute=minute + 1, phase="Stable", weight=100, promoted=True)
+        self.moved(version, minute=minute + 1, phase="Superseded", weight=0)
+
     def taken_back(self, version: str, *, over: str, minute: float) -> None:
         """A rollout that ends at its first step."""
         self.moved(version, minute=minute, phase="Deploying", weight=0)
