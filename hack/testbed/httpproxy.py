@@ -122,10 +122,15 @@ class HttpProxy:
         """Pass everything on again."""
         self._refusal = None
 
-    async def has_refused(self, times: int) -> None:
-        """Wait until so many requests were refused."""
+    async def has_refused(self, times: int, *, seconds: float) -> None:
+        """Wait until so many requests were refused, the last so long after the first."""
+
+        def has() -> bool:
+            refused = self.refused
+            return len(refused) >= times and refused[-1].at - refused[0].at >= seconds
+
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self.refused) >= times)
+            await self._changed.wait_for(has)
 
     def hold(self, suits: Suits) -> Held:
         """Hold the next request that suits."""

@@ -17,6 +17,7 @@ REFUSALS = {409: {}, 410: {}, 429: {"Retry_After": "1"}, 500: {}, 503: {}}
 MOST_REQUESTS_A_SECOND = 150
 """At first, of six watches and five rollouts that are refused whatever they ask; without pauses it were a thousand."""
 REFUSED_TIMES = 20
+REFUSED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def test_whatever_the_api_server_refuses_with_it_is_not_stormed_and_no_rol
     for status in statuses:
         proxy.refuse(status, _not_the_lease, **REFUSALS[status])
         stage.prometheus.break_version(models[status], "1.1.0")
-        await proxy.has_refused(REFUSED_TIMES)
+        await proxy.has_refused(REFUSED_TIMES, seconds=REFUSED_SECONDS)
         assert _a_second(proxy.refused) <= MOST_REQUESTS_A_SECOND, status
         assert stage.observer.weight(f"{models[status]}-1.1.0") == 10
         proxy.refuse_nothing()

@@ -53,4 +53,4 @@ async def test_what_began_by_a_clock_that_was_ahead_waits_no_longer_than_if_it_b
 
     await stage.reaches("sms-1.1.0", "Stable")
     await stage.reaches("sms-1.0.0", "Superseded")
-    assert stage.observer.weight("sms-1.1.0") == 100
+    await stage.has_weight("sms-1.1.0", 100)

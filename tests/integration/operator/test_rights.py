@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterable, Iterator
 
 from hack.cluster.paths import default_paths
-from hack.testbed.client import ROUTES, Object
+from hack.testbed.client import EVENTS, ROUTES, Object
 from hack.testbed.controlplane import OPERATOR, ControlPlane
 from hack.testbed.installation import rendered_chart
 from tests.integration.operator.record import checkpointed
-from tests.integration.operator.stage import LONG, Stage
+from tests.integration.operator.stage import LONG, SECONDS, Stage
 
 Right = tuple[str, str, str]
 """Group, resource with its subresource, verb."""
@@ -34,6 +34,9 @@ async def a_life_with_everything_in_it(stage: Stage) -> None:
     await stage.has_weight("sms-1.2.0", 0)
     stage.world.mend_pods("1.2.0")
     await stage.has_weight("sms-1.2.0", 10)
+    # What happens again is counted in its Event, which is a right of its own.
+    async with asyncio.timeout(SECONDS):
+        await stage.client.first(EVENTS, lambda event: "series" in event)
     stage.proxy.freeze()
     await stage.client.patch(ROUTES, "sms", {"metadata": {"annotations": {"somebody": "was here"}}})
     stage.prometheus.break_version("sms", "1.2.0")

@@ -80,7 +80,7 @@ async def test_a_rollback_waits_for_no_webhook_and_all_goes_on_when_it_answers_a
         stage.prometheus.break_version("sms", "1.1.0")
         await stage.reaches("sms-1.1.0", "RolledBack")
 
-        assert stage.observer.weight("sms-1.0.0") == 100
+        await stage.has_weight("sms-1.0.0", 100)
         assert stage.observer.status("sms-1.1.0")["decision"]["gate"] == "errors"
         event = await stage.until_event("sms-1.1.0", "RolledBack")
         assert event["type"] == "Warning"
