@@ -7,6 +7,7 @@ quick and an interrupted one goes on where it stopped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hack.cluster.paths import Paths
-from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster, Resource, tool
+from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, Cluster, KubectlError, Resource, tool
 
 CLEAN_DEADLINE_S = 120.0
 POLL_S = 0.5
@@ -94,6 +95,10 @@ async def clean(cluster: Cluster, model: str) -> int:
     left = await _remains(cluster, model)
     versions = [name for kind, name in left if kind is MODEL_VERSIONS]
     for name in versions:
+        with contextlib.suppress(KubectlError):  # it is gone already
+            await cluster.kubectl(
+                "annotate", "--overwrite", MODEL_VERSIONS.argument, name, "sluice.dev/delete-now=true"
+            )
         await cluster.delete(MODEL_VERSIONS, name)
     ends = time.monotonic() + CLEAN_DEADLINE_S
     while left := await _remains(cluster, model):

@@ -90,9 +90,25 @@ def _stalled(model: Model, version: str) -> bool:
 async def test_deleting_the_only_version_takes_the_route_and_the_pods_with_it(model: Model) -> None:
     await model.apply("1.0.0")
     await model.reaches("1.0.0", "Stable")
+    await model.cluster.kubectl("delete", MODEL_VERSIONS.argument, model.version_name("1.0.0"), "--timeout=120s")
     await clean(model.cluster, model.name)
     assert await model.routes() == []
     assert await model.services() == []
+
+
+async def test_a_version_that_one_sync_puts_in_the_only_ones_place_costs_no_request(model: Model) -> None:
+    await model.serves("1.0.0")
+    async with clients(model) as traffic:
+        await model.cluster.delete(MODEL_VERSIONS, model.version_name("1.0.0"))
+        # Whoever prunes before they apply leaves the operator time to see the deletion alone.
+        await model.reaches("1.0.0", "DeletionWaiting")
+        await model.apply("2.0.0", **serving("1.0.0", version="2.0.0"), rollout=ROLLOUT)
+        await model.reaches("2.0.0", "Stable")
+        await model.has_weight("2.0.0", 100)
+        await traffic.more(100)
+
+    assert failed(traffic.answers) == []
+    assert {answer.version for answer in traffic.answers} == {"1.0.0", "2.0.0"}
 
 
 async def test_a_version_that_is_deleted_in_foreground_serves_until_the_one_before_does(model: Model) -> None:

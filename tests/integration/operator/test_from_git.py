@@ -5,6 +5,8 @@ import pytest
 from hack.testbed.client import MODEL_VERSIONS
 from tests.integration.operator.stage import LONG, SECONDS, Stage
 
+LINGERED = 31.0
+"""Seconds after which the only version has waited in vain for another."""
 DRAINED = 61.0
 """Seconds after which the last answer of a version without traffic has been given."""
 STOP = "serving.kserve.io/stop"
@@ -80,8 +82,21 @@ async def test_a_repository_that_names_one_version_at_a_time_goes_there_and_back
 
     for before, then in (("1.0.0", "1.1.0"), ("1.1.0", "1.0.0"), ("1.0.0", "1.1.0")):
         await stage.client.delete(MODEL_VERSIONS, f"sms-{before}")
+        # Whoever prunes before they apply leaves the operator time to see the deletion alone.
+        await stage.reaches(f"sms-{before}", "DeletionWaiting")
         await stage.apply("sms", then)
         await stage.reaches(f"sms-{then}", "Stable")
         weights = [stage.rules.weights_of(f"sms-{version}")[-3:] for version in (before, then)]
         assert weights == [[90, 50, 0], [10, 50, 100]]
         await _has_drained(stage, f"sms-{before}")
+
+
+async def test_a_model_whose_only_version_is_taken_out_of_git_is_served_no_more_when_none_came(stage: Stage) -> None:
+    await stage.serves("sms", "1.0.0")
+
+    await stage.client.delete(MODEL_VERSIONS, "sms-1.0.0")
+    await stage.says("sms-1.0.0", "unless another version is applied before")
+    assert stage.observer.weight("sms-1.0.0") == 100
+    stage.operator.set_clock(LINGERED)
+
+    assert await stage.observer.until(lambda: not stage.observer.left_of("sms"), seconds=SECONDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hack.demo import prepare
-from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES
+from hack.demo.kube import INFERENCE_SERVICES, MODEL_VERSIONS, ROUTES, KubectlError
 from hack.demo.prepare import PrepareError, Step, clean, install_command
 
 
@@ -45,7 +45,7 @@ class Cluster:
     def __init__(self, objects, *, looks=2):
         self.objects = objects
         self.looks = looks
-        self.deleted = []
+        self.asked, self.deleted = [], []
         self.selectors = set()
 
     async def items(self, resource, *, selector=""):
@@ -55,6 +55,10 @@ class Cluster:
             if self.looks <= 0:
                 self.objects = {}
         return self.objects.get(resource, [])
+
+    async def kubectl(self, *arguments):
+        self.asked.append(arguments)
+        raise KubectlError("it is gone already")
 
     async def delete(self, resource, name):
         self.deleted.append((resource.plural, name))
@@ -80,6 +84,7 @@ async def test_an_earlier_story_is_deleted_and_only_that():
     cluster = Cluster(LEFT)
 
     assert await clean(cluster, "sms") == 1
+    assert [asked[-2:] for asked in cluster.asked] == [("sms-1", "sluice.dev/delete-now=true")]
     assert cluster.deleted == [("modelversions", "sms-1")]
     assert cluster.selectors == {"", "sluice.dev/model=sms"}
 

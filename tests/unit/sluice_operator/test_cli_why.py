@@ -55,6 +55,13 @@ def test_a_hold_says_when_it_ends_and_how_it_is_passed_over():
     assert any("kubectl sluice advance sms-2 -n payments --reason …" in move for move in moves)
 
 
+def test_a_deleted_version_says_what_keeps_the_model_served_and_for_how_long():
+    alone = version("sms-2", "DeletionWaiting", nextTransitionAt=(NOW + timedelta(seconds=20)).isoformat())
+
+    assert explained(alone).moves[0] == "apply a version before 2026-03-01 12:00:20 UTC, in 20s"
+    assert explained(version("sms-2", "DeletionWaiting")).moves[0].endswith("apply one")
+
+
 def test_in_probation_it_is_promotion_that_does_not_wait():
     assert any(
         "kubectl sluice promote sms-2" in move for move in explained(version("sms-2", "Probation", step=2)).moves

@@ -224,15 +224,58 @@ def test_a_deleted_stable_may_go_after_the_promotion_of_another():
     assert decide(seen, after(261)).release == ("v1",)
 
 
-def test_deleting_the_only_version_takes_the_route_away_first():
-    going = stable(deleting=True, finalizer=True)
+def lingering(until, **fields):
+    now = status(Phase.DELETION_WAITING, promoted_at=after(1), next_transition_at=until)
+    return version("v1", created=0, now=now, deleting=True, finalizer=True, **fields)
 
-    first = decide(snapshot(going, route=route(v1=100)), after(100))
-    assert first.remove_route
-    assert first.release == ()
 
-    then = decide(snapshot(going, route=Route()), after(101))
-    assert then.release == ("v1",)
+def test_the_only_version_serves_on_for_half_a_minute_after_its_deletion_and_says_until_when():
+    plan = decide(snapshot(stable(deleting=True, finalizer=True), route=route(v1=100)), after(100))
+
+    said = plan.statuses["v1"]
+    assert (weights(plan), plan.run, plan.release) == ({"v1": 100}, ("v1",), ())
+    assert (said.phase, said.next_transition_at) == (Phase.DELETION_WAITING, after(130))
+    assert f"serves until {after(130):%T} UTC unless another version is applied before" in said.message
+    assert plan.wake_at == after(130)
+
+
+def test_when_no_other_came_the_route_goes_first():
+    def plan(at, seen):
+        return decide(snapshot(lingering(after(130)), route=seen), after(at))
+
+    assert not plan(129, route(v1=100)).remove_route
+    assert plan(130, route(v1=100)).remove_route
+    assert plan(130, route(v1=100)).release == ()
+    assert plan(131, Route()).release == ("v1",)
+
+
+def test_another_that_comes_by_then_is_rolled_out_beside_it_however_long_that_takes():
+    seen = snapshot(lingering(after(130)), version("v2", created=120, ready=False), route=route(v1=100))
+
+    plan = decide(seen, after(500))
+
+    assert weights(plan) == {"v1": 100}
+    assert plan.statuses["v1"].phase is Phase.DELETION_WAITING
+    assert plan.statuses["v1"].next_transition_at is None
+
+
+def test_a_clock_that_was_ahead_keeps_a_deleted_version_no_longer_than_one_that_was_right():
+    plan = decide(snapshot(lingering(after(9000)), route=route(v1=100)), after(100))
+
+    assert plan.statuses["v1"].next_transition_at == after(130)
+
+
+@pytest.mark.parametrize("seen", [Route(), route(foreign=True), route(v1=0)], ids=["none", "foreign", "empty"])
+def test_a_deleted_version_that_serves_nobody_is_not_waited_for(seen):
+    plan = decide(snapshot(stable(deleting=True, finalizer=True), route=seen), after(100))
+
+    assert plan.remove_route or plan.release == ("v1",)
+
+
+def test_a_deleted_first_version_whose_route_no_gateway_takes_is_not_waited_for():
+    going = version("v1", created=0, now=status(Phase.DEPLOYING), deleting=True, finalizer=True)
+
+    assert decide(snapshot(going, route=route(v1=100, in_force=False)), after(100)).remove_route
 
 
 def test_delete_now_takes_the_route_away_although_others_exist():

@@ -74,9 +74,26 @@ def test_an_idle_model_is_never_written():
 def test_deleting_the_only_version_leaves_nothing_behind():
     world = served()
     world.delete_version("v1")
-    world.live_on(10)
+    world.live_on(20)
+    assert world.weights() == {"v1": 100}
+    world.live_on(20)
 
     assert {plural: objects for plural, objects in world.api.kinds.items() if plural != "pods" and objects} == {}
+
+
+def test_a_version_that_comes_seconds_after_the_deletion_of_the_only_one_is_rolled_out_beside_it():
+    world = served()
+    world.delete_version("v1")
+    world.live_on(5)
+    world.apply_version("v2")
+    seen = [world.weights()]
+    for _ in range(80):
+        world.live_on(5)
+        if seen[-1] != world.weights():
+            seen.append(world.weights())
+
+    assert seen == [{"v1": 100}, {"v1": 95, "v2": 5}, {"v1": 50, "v2": 50}, {"v1": 0, "v2": 100}, {"v2": 100}]
+    assert set(world.statuses()) == {"v2"}
 
 
 @pytest.mark.parametrize("everything", [False, True])

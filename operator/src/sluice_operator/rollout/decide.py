@@ -15,6 +15,7 @@ from .capacity import kept_for_return, replicas
 from .clock import not_later_than
 from .entries import with_outboxes
 from .increases import is_promotion, without_increases
+from .leaving import is_leaving, taken_away
 from .move import Move
 from .moves import all_moves
 from .plan import Plan, RouteTable
@@ -54,12 +55,12 @@ def _kept(snapshot: Snapshot, statuses: Mapping[str, ModelVersionStatus]) -> tup
 
 def _decide(snapshot: Snapshot, now: datetime) -> Plan:
     roles = assign(snapshot)
-    if not snapshot.versions and not (snapshot.invalid and _to_be_taken_away(snapshot, roles)):
+    if not snapshot.versions and not (snapshot.invalid and is_leaving(snapshot, roles, now)):
         return _without_versions(snapshot, now)
     versions = {version.name: version for version in snapshot.versions}
     moves = all_moves(snapshot, roles, now)
-    if _to_be_taken_away(snapshot, roles):
-        return _taken_away(snapshot, moves, now)
+    if is_leaving(snapshot, roles, now):
+        return taken_away(snapshot, moves, now)
     table = route_table(snapshot, roles, moves, now)
     idle = [v for v in snapshot.versions if drained(v, snapshot, moves[v.name], now)]
     statuses = {
@@ -96,33 +97,6 @@ def _to_run(roles: Roles, moves: Mapping[str, Move]) -> tuple[str, ...]:
 
 def _running(version: Version) -> bool:
     return version.backend.exists and not version.backend.stopped and not version.backend.foreign
-
-
-def _to_be_taken_away(snapshot: Snapshot, roles: Roles) -> bool:
-    """Whether the model is no longer to be served at all."""
-    if roles.stable is not None and roles.stable.deleting and roles.stable.delete_now:
-        return True
-    if unreadable.is_going(snapshot, roles.holder, now=True):
-        return True
-    read = all(version.deleting for version in snapshot.versions)
-    return read and all(invalid.deleting for invalid in snapshot.invalid)
-
-
-def _taken_away(snapshot: Snapshot, moves: Mapping[str, Move], now: datetime) -> Plan:
-    gone = not snapshot.route.exists or snapshot.route.foreign
-    return Plan(
-        remove_route=not gone,
-        release=(
-            *(v.name for v in snapshot.versions if v.finalizer and v.deleting and gone),
-            *(invalid.name for invalid in unreadable.held(snapshot) if gone),
-        ),
-        statuses={
-            v.name: build_status(v, moves[v.name], snapshot=snapshot, table=None, now=now)
-            for v in snapshot.versions
-            if v.name in moves and not v.deleting
-        }
-        | unreadable.statuses(snapshot, now),
-    )
 
 
 def _without_versions(snapshot: Snapshot, now: datetime) -> Plan:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ..api.status import Decision, Phase
 from .candidate import TAKEN_BACK
+from .leaving import leaves_at
 from .move import Move, Situation
 from .progress import progress
 from .roles import Roles, settled
@@ -157,13 +158,16 @@ def _stable_move(stable: Version, snapshot: Snapshot, now: datetime) -> Move:
     if promoted is None:
         promoted = now
         decision = Decision(action="Promote", reason="first version: ready, and the route serves it", at=now)
-    waits = stable.deleting
-    message = "serves until another version has taken its traffic" if waits else "serves"
+    leaves = leaves_at(stable, snapshot, now)
+    message = "serves until another version has taken its traffic" if stable.deleting else "serves"
+    if leaves is not None:
+        message = f"deleted, and no other stays: serves until {leaves:%T} UTC unless another version is applied before"
     return Move(
-        phase=Phase.DELETION_WAITING if waits else Phase.STABLE,
+        phase=Phase.DELETION_WAITING if stable.deleting else Phase.STABLE,
         message=_name_taken(stable) if stable.backend.foreign else message,
         promoted_at=promoted,
         decision=decision,
+        next_at=leaves,
         step=status.step,
         step_started_at=status.step_started_at,
     )

@@ -155,7 +155,11 @@ def _superseded(about: _About) -> _Moves:
 
 def _deletion(about: _About) -> _Moves:
     now = f"kubectl annotate modelversion {about.name} -n {about.version.namespace} sluice.dev/delete-now=true"
-    return ("it goes when another version has taken its traffic: apply one", f"to stop serving the model: {now}")
+    ends = about.until(about.version.status.next_transition_at)
+    stays = (
+        f"apply a version before {ends}" if ends else "it goes when another version has taken its traffic: apply one"
+    )
+    return (stays, f"to stop serving the model{' at once' if ends else ''}: {now}")
 
 
 _BY_PHASE: Mapping[Phase | None, Callable[[_About], _Moves]] = {
