@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +150,9 @@ class Stage:
 
         assert await self.observer.until(says, seconds=SECONDS), self.observer.status(name)
 
-    async def hold_is_over(self, name: str) -> None:
-        """Wait until a version has held its step for as long as it must."""
-        ends = datetime.fromisoformat(self.observer.status(name)["nextTransitionAt"])
+    async def hold_is_over(self, name: str, *, hold: float) -> None:
+        """Wait until a version has held its step for so many seconds."""
+        ends = datetime.fromisoformat(self.observer.status(name)["stepStartedAt"]) + timedelta(seconds=hold)
         while datetime.now(UTC) < ends:
             await self.prometheus.asked(1)
 

@@ -82,7 +82,7 @@ async def test_whatever_is_wrong_with_prometheus_it_holds_and_then_goes_on(stage
     # A step that was decided on before may not be in the route yet.
     weight = await stage.comes_to_rest("sms-1.1.0")
     before = stage.observer.phase("sms-1.1.0"), weight
-    await stage.hold_is_over("sms-1.1.0")
+    await stage.hold_is_over("sms-1.1.0", hold=1)
     for fault in (Fault.DOWN, Fault.SLOW, Fault.ERROR, Fault.EMPTY, Fault.NAN, Fault.HTML, Fault.REDIRECT):
         stage.prometheus.fail(fault)
         await stage.prometheus.asked(3)
@@ -97,7 +97,7 @@ async def test_what_prometheus_saw_before_the_step_lets_nothing_pass(stage: Stag
     stage.prometheus.fail(Fault.STALE)
     await stage.apply("sms", "1.1.0")
     await stage.has_weight("sms-1.1.0", 10)
-    await stage.hold_is_over("sms-1.1.0")
+    await stage.hold_is_over("sms-1.1.0", hold=1)
     await stage.prometheus.asked(3)
     assert (stage.observer.phase("sms-1.1.0"), stage.observer.weight("sms-1.1.0")) == ("Canary", 10)
     stage.prometheus.fail(None)
@@ -178,7 +178,7 @@ async def test_a_prometheus_that_lost_its_history_passes_no_step_on_what_it_then
     stage.prometheus.lose_history()
     stage.operator.start()
     await stage.prometheus.asked(4)
-    await stage.hold_is_over("sms-1.1.0")
+    await stage.hold_is_over("sms-1.1.0", hold=10)
     await stage.prometheus.asked(2)
     assert (stage.observer.phase("sms-1.1.0"), stage.observer.weight("sms-1.1.0")) == ("Canary", 50)
     stage.prometheus.traffic("sms", "1.1.0").rate = 50
