@@ -5,6 +5,7 @@ server can be killed and started again in the middle of anything.
 """
 
 import contextlib
+import os
 import socket
 import ssl
 import subprocess
@@ -77,6 +78,9 @@ class ControlPlane:
 
     def start_api_server(self) -> None:
         """Start the API server; call this from the main thread, with whose end the server ends."""
+        if self.audit_log.exists():  # one that was killed may have left half a line, and this one would go on in it
+            log = self.audit_log.read_bytes()
+            os.truncate(self.audit_log, log.rfind(b"\n") + 1)
         self._start("kube-apiserver", self._api_server_words())
 
     def wait_for_api_server(self) -> None:

@@ -1,12 +1,15 @@
 """The parts of the test stand that other tests rely on to tell the truth."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from hack.testbed.background import beside
 from hack.testbed.client import ROUTES, Object
+from hack.testbed.controlplane import ControlPlane
 from hack.testbed.observer import weights
 from hack.testbed.prometheus import Fault, Prometheus
 
@@ -107,3 +110,16 @@ def test_weights_go_by_the_inference_service():
 
     assert ROUTES.api_version == "gateway.networking.k8s.io/v1"
     assert weights(route) == {"a": 3, "b": 1}
+
+
+@pytest.mark.parametrize("left", ["", '{"verb":"ge'], ids=["whole", "torn"])
+def test_an_audit_log_has_whole_events_also_after_an_api_server_was_killed(tmp_path, left):
+    program = shutil.which("true")
+    assert program is not None
+    plane = ControlPlane(program=Path(program), directory=tmp_path)
+    plane.audit_log.write_text('{"verb":"list"}\n' + left)
+
+    plane.start_api_server()
+
+    assert plane.audit_log.read_text() == '{"verb":"list"}\n'
+    plane.kill_api_server()
