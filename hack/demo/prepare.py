@@ -95,7 +95,8 @@ async def clean(cluster: Cluster, model: str) -> int:
     left = await _remains(cluster, model)
     versions = [name for kind, name in left if kind is MODEL_VERSIONS]
     for name in versions:
-        with contextlib.suppress(KubectlError):  # it is gone already
+        # Nothing is to come in its place, so nothing is waited for. One that cannot be annotated is gone already.
+        with contextlib.suppress(KubectlError):
             await cluster.kubectl(
                 "annotate", "--overwrite", MODEL_VERSIONS.argument, name, "sluice.dev/delete-now=true"
             )

@@ -68,6 +68,7 @@ async def test_a_version_that_is_reverted_serves_until_the_one_before_does_and_a
     stage.world.mend_pods("1.0.0")
     await stage.reaches("sms-1.0.0", "Stable")
     await stage.has_weight("sms-1.0.0", 100)
+    assert stage.observer.weight("sms-1.1.0") == 0
     assert stage.rules.weights_of("sms-1.1.0") == [0, 10, 50, 100, 0]
     await _has_drained(stage, "sms-1.1.0")
 

@@ -55,11 +55,12 @@ def _kept(snapshot: Snapshot, statuses: Mapping[str, ModelVersionStatus]) -> tup
 
 def _decide(snapshot: Snapshot, now: datetime) -> Plan:
     roles = assign(snapshot)
-    if not snapshot.versions and not (snapshot.invalid and is_leaving(snapshot, roles, now)):
+    leaving = is_leaving(snapshot, roles, now)
+    if not snapshot.versions and not (snapshot.invalid and leaving):
         return _without_versions(snapshot, now)
     versions = {version.name: version for version in snapshot.versions}
     moves = all_moves(snapshot, roles, now)
-    if is_leaving(snapshot, roles, now):
+    if leaving:
         return taken_away(snapshot, moves, now)
     table = route_table(snapshot, roles, moves, now)
     idle = [v for v in snapshot.versions if drained(v, snapshot, moves[v.name], now)]

@@ -156,10 +156,9 @@ def _superseded(about: _About) -> _Moves:
 def _deletion(about: _About) -> _Moves:
     now = f"kubectl annotate modelversion {about.name} -n {about.version.namespace} sluice.dev/delete-now=true"
     ends = about.until(about.version.status.next_transition_at)
-    stays = (
-        f"apply a version before {ends}" if ends else "it goes when another version has taken its traffic: apply one"
-    )
-    return (stays, f"to stop serving the model{' at once' if ends else ''}: {now}")
+    if ends:
+        return (f"apply a version before {ends}", f"to stop serving the model at once: {now}")
+    return ("it goes when another version has taken its traffic: apply one", f"to stop serving the model: {now}")
 
 
 _BY_PHASE: Mapping[Phase | None, Callable[[_About], _Moves]] = {
